@@ -1,0 +1,1 @@
+"""Proof by simulation that the intervals of analysis.inference hold what they say."""

@@ -1,0 +1,1 @@
+"""The front: runs a study's stages in order, brings the base model, starts and stops the server."""
