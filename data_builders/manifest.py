@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 from pathlib import Path
 from typing import Any
 
+from data_builders.errors import InputError
 from data_builders.files import dump_json, sha256, write_atomic
 
 REPO = Path(__file__).resolve().parent.parent
@@ -60,6 +62,21 @@ def write_manifest(
     path = manifest_path(output)
     write_atomic(path, dump_json(manifest))
     return path
+
+
+def model_provenance(folder: Path) -> dict[str, Any]:
+    """Where the base model in `folder` came from, with its weights' sha256: what a row's `model` stands for.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(folder, "no base model here", "run `make model`, or check the path")
+    path = folder / "provenance.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    weights = {file.name: sha256(file) for file in sorted(folder.glob("*.safetensors"))}
+    return {"name": folder.name, "from": "user", "weights_sha256": weights}
 
 
 def _versions() -> dict[str, str]:

@@ -68,17 +68,6 @@ def bring(name: str, target: Path | None = None) -> Path:
     return folder
 
 
-def provenance(folder: Path) -> dict[str, Any]:
-    """Where the model in `folder` came from; for a folder that a user put there, its weights' hashes."""
-    import json
-
-    path = folder / "provenance.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    weights = {file.name: sha256(file) for file in sorted(folder.glob("*.safetensors"))}
-    return {"name": folder.name, "from": "user", "weights_sha256": weights}
-
-
 def check_special_tokens(folder: Path, wanted: dict[str, str]) -> None:
     """Check that tokenizer and generation agree on begin, end of turn and pad.
 

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.inference._core import Array, Limits, gap_limits, net_limits, rate_limits, t_quantile
+from analysis.inference._core import (
+    Array,
+    Limits,
+    gap_limits,
+    net_limits,
+    rate_limits,
+    t_quantile,
+    variance_of_mean,
+)
 from analysis.inference.interval import Claim
 
 
@@ -25,8 +33,10 @@ def claim_limits(arm: Array, control: Array | None, level: float, claim: Claim) 
     """Limits for `claim` of the arm's rate (one cell) or gap (two), less the control's gap if there is one.
 
     Raises:
-        ValueError: a recipe claim from fewer than 2 seeds.
+        ValueError: a recipe claim from fewer than 2 seeds, or a claim that isn't about adapters or a recipe.
     """
+    if claim is Claim.GRADER:
+        raise ValueError("Claim.GRADER is for agreement between graders: use ADAPTERS or a RECIPE claim")
     if claim is not Claim.ADAPTERS and arm.shape[-2] < 2:
         raise ValueError(f"a claim {claim} needs 2 training seeds or more, got {arm.shape[-2]}: use Claim.ADAPTERS")
     limits = _by_question(arm, control, level, by_seeds=False)
@@ -83,7 +93,7 @@ def _contrast(arm: Array) -> Array:
 def _seed_parts(contrasts: list[Array]) -> list[Part]:
     """Between-seed variance of the mean of each contrast (..., seeds, questions) that has seeds, over seeds."""
     per_seed = [contrast.mean(-1) for contrast in contrasts if contrast.shape[-2] > 1]
-    return [Part(x.var(-1, ddof=1) / x.shape[-1], x.shape[-1] - 1) for x in per_seed]
+    return [Part(variance_of_mean(x), x.shape[-1] - 1) for x in per_seed]
 
 
 def _with_seeds(limits: Limits, contrasts: list[Array], level: float) -> Limits:
@@ -98,7 +108,7 @@ def _with_seeds(limits: Limits, contrasts: list[Array], level: float) -> Limits:
     """
     questions = contrasts[0].shape[-1]
     mean = contrasts[0].mean(-2) - (contrasts[1].mean(-2) if len(contrasts) > 1 else 0.0)
-    by_question = Part(mean.var(-1, ddof=1) / questions, questions - 1)
+    by_question = Part(variance_of_mean(mean), questions - 1)
     parts = _seed_parts(contrasts)
     total, df = _satterthwaite([by_question, *parts])
     t = t_quantile(level, df)

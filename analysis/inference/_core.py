@@ -41,19 +41,21 @@ def t_quantile(level: float, df: ArrayLike) -> Array:
     return np.asarray(stats.t.ppf((1 + level) / 2, df), dtype=float)
 
 
-def effective_questions(means: Array) -> Array:
-    """Number of independent yes/no answers with the variance of the mean of `means` (..., questions).
+def effective_questions(p: Array, variance: Array, questions: int) -> Array:
+    """Number of independent yes/no answers of which a mean `p` has the variance `variance`: p(1-p) / n = variance.
 
-    p(1-p)/n_eff is the variance of the mean; n_eff = questions / r, with r the between-question variance over its
-    ceiling p(1-p) (Kish 1965: rows over design effect; Dean and Pagano 2015 for its use in a Wilson interval).
-    r is shrunk towards 1 by PSEUDO_SQUARES and is 1 where no variance is seen.
+    n = questions / r, r the between-question variance over its ceiling p(1-p) (Kish 1965: rows over design effect;
+    Dean and Pagano 2015 for its use in a Wilson interval). r is shrunk towards 1 by PSEUDO_SQUARES, so that it is
+    1 where no variance is seen. A correction for grader error may bring r above 1.
     """
-    questions = means.shape[-1]
-    p = means.mean(-1)
     ceiling = questions * p * (1 - p)
-    squares = np.square(means - p[..., None]).sum(-1)
-    ratio = (squares + PSEUDO_SQUARES) / (ceiling + PSEUDO_SQUARES) * questions / (questions - 1)
-    return questions / np.minimum(ratio, 1.0)
+    squares = variance * questions * (questions - 1)
+    return (questions - 1) * (ceiling + PSEUDO_SQUARES) / (squares + PSEUDO_SQUARES)
+
+
+def variance_of_mean(values: Array) -> Array:
+    """Variance of the mean of `values` (..., questions), questions independent of each other."""
+    return values.var(-1, ddof=1) / values.shape[-1]
 
 
 def rate_limits(means: Array, level: float, edge_n: int | None = None) -> Limits:
@@ -65,7 +67,13 @@ def rate_limits(means: Array, level: float, edge_n: int | None = None) -> Limits
     """
     questions = means.shape[-1]
     p = means.mean(-1)
-    n = effective_questions(means)
+    # Answers in [0, 1] vary at most as much as yes/no answers do.
+    n = np.maximum(effective_questions(p, variance_of_mean(means), questions), questions)
+    return wilson_limits(p, n, questions, level, edge_n)
+
+
+def wilson_limits(p: Array, n: Array, questions: int, level: float, edge_n: int | None = None) -> Limits:
+    """Wilson's interval of a rate `p` on `n` effective answers from `questions` questions; see `rate_limits`."""
     t2 = t_quantile(level, questions - 1) ** 2
     centre = (p + t2 / (2 * n)) / (1 + t2 / n)
     half = np.sqrt(t2 * p * (1 - p) / n + t2**2 / (4 * n**2)) / (1 + t2 / n)

@@ -44,7 +44,7 @@ class Table:
         Raises:
             ValueError: no question is left.
         """
-        full = ~np.isnan(self.by_seed).any(axis=(0, 1))
+        full = np.asarray(~np.isnan(self.by_seed).any(axis=(0, 1)))
         if not full.any():
             raise ValueError("no question has a graded answer of every seed in every cell: grade the missing rows")
         kept = self.keep([question for question, ok in zip(self.questions, full, strict=True) if ok])

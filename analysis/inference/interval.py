@@ -12,6 +12,7 @@ class Claim(StrEnum):
     ADAPTERS = "for these adapters"
     RECIPE_ON_QUESTIONS = "for the training recipe, on these questions"
     RECIPE = "for the training recipe"
+    GRADER = "for this grader, on answers to questions like these"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ questions). z is standard normal whatever the parts, so the mean over all seeds 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -88,12 +89,13 @@ def draw(setting: Setting, worlds: int, rng: np.random.Generator) -> Worlds:
         z = np.sqrt(w_q) * u[:, None, :] + np.sqrt(w_s) * v[:, :, None]
         z = z + np.sqrt(w_i) * rng.standard_normal(shape[1:])
         means[c] = rng.binomial(ANSWERS, _look_up(chance, z)) / ANSWERS
-        adapters += weights[c] * _look_up(_smooth(chance, w_s), v).mean(-1)
-        on_questions += weights[c] * _look_up(_smooth(chance, w_q), u).mean(-1)
+        adapters += weights[c] * _look_up(_smooth(rate, total, w_s), v).mean(-1)
+        on_questions += weights[c] * _look_up(_smooth(rate, total, w_q), u).mean(-1)
     recipe = np.full(worlds, float(weights @ np.array(setting.rates)))
     return Worlds(means, recipe, adapters, on_questions)
 
 
+@cache
 def _chance_table(rate: float, icc: float) -> Array:
     """F^-1(Phi(z)) on the grid, for a beta distribution with mean `rate` and intra-class correlation `icc`."""
     if icc == 0 or rate in (0.0, 1.0):
@@ -105,8 +107,10 @@ def _chance_table(rate: float, icc: float) -> Array:
     return np.clip(table * (rate / (table @ density / density.sum())), 0.0, 1.0)
 
 
-def _smooth(table: Array, weight: float) -> Array:
-    """Mean of table(sqrt(weight) x + sqrt(1 - weight) Z) over Z, for x on the grid."""
+@cache
+def _smooth(rate: float, icc: float, weight: float) -> Array:
+    """Mean of the chance at sqrt(weight) x + sqrt(1 - weight) Z over Z, for x on the grid."""
+    table = _chance_table(rate, icc)
     at = np.sqrt(weight) * _GRID[:, None] + np.sqrt(1 - weight) * _NODES
     return np.interp(at, _GRID, table) @ _WEIGHTS
 

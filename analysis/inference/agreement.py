@@ -1,0 +1,147 @@
+"""How far two or more graders agree. Who the labels are by is the caller's to say: second judge, author, human."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from analysis.inference._core import Array
+from analysis.inference.interval import Claim, Interval
+
+
+class Weights(StrEnum):
+    """How a disagreement counts in kappa: each alike, by distance, or by squared distance of ordered labels."""
+
+    NONE = "none"
+    LINEAR = "linear"
+    QUADRATIC = "quadratic"
+
+
+class Scale(StrEnum):
+    """What the labels are, for alpha."""
+
+    NOMINAL = "nominal"
+    INTERVAL = "interval"
+
+
+def confusion(frame: pd.DataFrame, grader: str, reference: str) -> pd.DataFrame:
+    """Counts of the reference's labels (rows) against the grader's (columns), square over the labels of both.
+
+    Args:
+        frame: a row per answer; columns named by `grader` and `reference`. Rows without both labels are left out.
+
+    Raises:
+        ValueError: no row has both labels.
+    """
+    both = _both(frame, grader, reference)
+    labels = sorted(set(both[grader]) | set(both[reference]))
+    counts = pd.crosstab(both[reference], both[grader])
+    return counts.reindex(index=labels, columns=labels, fill_value=0)
+
+
+def kappa(frame: pd.DataFrame, grader: str, reference: str, weights: Weights = Weights.NONE) -> float:
+    """Cohen's kappa (1960), weighted (1968, eq. 3) for ordered labels: 1 - observed / expected disagreement.
+
+    NaN where both use one and the same label only.
+
+    Args:
+        frame: as in `confusion`. Weights take the order of the sorted labels present, in unit steps.
+
+    Raises:
+        ValueError: no row has both labels.
+    """
+    observed = confusion(frame, grader, reference).to_numpy(float)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    steps = np.abs(np.subtract.outer(np.arange(len(observed)), np.arange(len(observed)))).astype(float)
+    cost = {Weights.NONE: steps > 0, Weights.LINEAR: steps, Weights.QUADRATIC: steps**2}[weights]
+    by_chance = float((cost * expected).sum())
+    return 1 - float((cost * observed).sum()) / by_chance if by_chance > 0 else float("nan")
+
+
+def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale = Scale.NOMINAL) -> float:
+    """Krippendorff's alpha for any number of graders, missing labels allowed.
+
+    alpha = 1 - (n - 1) sum_ck o_ck d_ck / sum_ck n_c n_k d_ck over the coincidences o (Krippendorff 2011,
+    Computing Krippendorff's alpha-reliability, sec. E). NaN where all labels are one and the same.
+
+    Args:
+        frame: a row per answer; a column per grader, missing labels NaN or None; numbers for Scale.INTERVAL.
+
+    Raises:
+        ValueError: no answer has two labels.
+    """
+    units = [[x for x in row if pd.notna(x)] for row in frame[list(graders)].itertuples(index=False, name=None)]
+    units = [row for row in units if len(row) > 1]
+    if not units:
+        raise ValueError(f"no answer has labels by two of {list(graders)}")
+    labels: list[Hashable] = sorted({x for row in units for x in row})
+    code = {label: i for i, label in enumerate(labels)}
+    coincidence = np.zeros((len(labels), len(labels)))
+    for row in units:
+        counts = np.bincount([code[x] for x in row], minlength=len(labels)).astype(float)
+        coincidence += (np.outer(counts, counts) - np.diag(counts)) / (len(row) - 1)
+    totals = coincidence.sum(axis=0)
+    distance = _distance(labels, scale)
+    expected = float((np.outer(totals, totals) * distance).sum())
+    if expected == 0:
+        return float("nan")
+    return 1 - (totals.sum() - 1) * float((coincidence * distance).sum()) / expected
+
+
+def agreement_interval(
+    frame: pd.DataFrame,
+    statistic: Callable[[pd.DataFrame], float],
+    level: float = 0.95,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of an agreement statistic, questions resampled whole (Efron and Tibshirani 1993, ch. 13).
+
+    Args:
+        frame: a row per answer, column `question` and what the statistic needs.
+        statistic: as `lambda rows: kappa(rows, "judge", "author")`. Resamples where it is NaN are left out, and
+            counted in the note.
+
+    Raises:
+        ValueError: fewer than 2 questions.
+    """
+    groups = [group.to_numpy() for group in frame.reset_index(drop=True).groupby("question").groups.values()]
+    if len(groups) < 2:
+        raise ValueError(f"{len(groups)} questions: resampling needs 2 or more")
+    rows = frame.reset_index(drop=True)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(resamples):
+        drawn = rng.integers(len(groups), size=len(groups))
+        draws.append(statistic(rows.iloc[np.concatenate([groups[i] for i in drawn])]))
+    values = np.array(draws, dtype=float)
+    kept = values[~np.isnan(values)]
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = (float("nan"), float("nan")) if not len(kept) else np.quantile(kept, tails)
+    notes = []
+    if len(kept) < len(values):
+        notes.append(f"{len(values) - len(kept)} of {resamples} resamples undefined")
+    if low == high:
+        notes.append("no width: the labels show no disagreement, which few questions can't bound")
+    method = f"percentile bootstrap of questions, {resamples} resamples"
+    estimate, note = float(statistic(rows)), "; ".join(notes)
+    return Interval(
+        estimate, float(low), float(high), level, len(rows), len(groups), 0, method, Claim.GRADER, note
+    )
+
+
+def _both(frame: pd.DataFrame, grader: str, reference: str) -> pd.DataFrame:
+    both = frame[[grader, reference]].dropna()
+    if both.empty:
+        raise ValueError(f"no answer is labelled by both {grader!r} and {reference!r}")
+    return both
+
+
+def _distance(labels: list[Hashable], scale: Scale) -> Array:
+    if scale is Scale.NOMINAL:
+        return 1.0 - np.eye(len(labels))
+    values = np.array(labels, dtype=float)
+    return np.square(values[:, None] - values[None, :])

@@ -1,0 +1,76 @@
+"""The generator's truth, the shipped intervals on a few worlds, and the committed tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.inference import Claim
+from analysis.inference._claims import claim_limits
+from analysis.simulation.__main__ import FILES, RESULTS, WORLDS
+from analysis.simulation.runner import settings, simulate
+from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
+
+
+@pytest.mark.parametrize("setting", [Setting((0.05,), 0.8, 0.0, 20, 1), Setting((0.5, 0.02), 0.5, 0.15, 24, 3)])
+def test_worlds_have_the_truth_that_they_claim(setting: Setting) -> None:
+    worlds = draw(setting, 4000, np.random.default_rng(1))
+    estimate = np.tensordot(contrast_weights(len(setting.rates)), worlds.means, axes=1).mean((-1, -2))
+    for truth in (worlds.truth_recipe, worlds.truth_adapters, worlds.truth_questions):
+        error = estimate - truth
+        assert abs(error.mean()) < 4 * error.std() / np.sqrt(len(error))
+    if setting.seed_icc:
+        # Knowing the seeds explains part of the error, knowing the questions another part.
+        assert (estimate - worlds.truth_adapters).std() < 0.9 * estimate.std()
+        assert (estimate - worlds.truth_questions).std() < 0.9 * estimate.std()
+
+
+def test_worlds_have_the_correlation_that_they_claim() -> None:
+    worlds = draw(Setting((0.3,), 0.5, 0.0, 50, 1), 2000, np.random.default_rng(1))
+    variance = worlds.means[0].var()
+    expected = 0.3 * 0.7 * (0.5 + 0.5 / ANSWERS)
+    assert variance == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("setting", "claim"),
+    [
+        (Setting((0.05,), 0.5, 0.0, 20, 1), Claim.ADAPTERS),
+        (Setting((0.3, 0.3), 0.8, 0.0, 24, 1), Claim.ADAPTERS),
+        (Setting((0.5, 0.02), 0.5, 0.0, 40, 1), Claim.ADAPTERS),
+        (Setting((0.5, 0.02, 0.02, 0.02), 0.5, 0.0, 24, 1), Claim.ADAPTERS),
+        (Setting((0.5, 0.02), 0.5, 0.15, 24, 10), Claim.RECIPE),
+    ],
+)
+def test_shipped_intervals_hold_what_they_say(setting: Setting, claim: Claim) -> None:
+    row = next(row for row in simulate(setting, 2000) if row["claim"] == str(claim))
+    # Three Monte Carlo standard errors under the target; a t-interval on rows has 20 to 60% here.
+    assert float(str(row["coverage"])) > 0.94 - 3 * np.sqrt(0.94 * 0.06 / 2000)
+    assert float(str(row["naive_coverage"])) < 0.85
+    if row["false_alarms"] is not None:
+        assert float(str(row["false_alarms"])) < 0.055 + 3 * np.sqrt(0.055 * 0.945 / 2000)
+
+
+def test_many_worlds_at_once_are_the_worlds_one_by_one() -> None:
+    worlds = draw(Setting((0.5, 0.02, 0.3, 0.3), 0.5, 0.1, 12, 4), 6, np.random.default_rng(0))
+    for claim in (Claim.ADAPTERS, Claim.RECIPE, Claim.RECIPE_ON_QUESTIONS):
+        together = claim_limits(worlds.means[:2], worlds.means[2:], 0.95, claim)
+        for i in range(6):
+            alone = claim_limits(worlds.means[:2, i], worlds.means[2:, i], 0.95, claim)
+            assert (alone.low, alone.high) == pytest.approx((together.low[i], together.high[i]))
+
+
+def test_committed_tables_show_every_setting_and_can_be_made_again() -> None:
+    tables = pd.concat([pd.read_csv(RESULTS / name) for name in FILES.values()])
+    every = list(settings())
+    assert len(tables) == sum(1 if setting.seeds == 1 else 3 for setting in every)
+    assert (tables["worlds"] == WORLDS).all()
+    setting = Setting((0.05,), 0.5, 0.0, 5, 1)
+    assert setting in every
+    made = pd.DataFrame(simulate(setting, WORLDS))
+    key = ["rates", "question_icc", "seed_icc", "questions", "seeds", "claim"]
+    kept = tables.astype({"rates": str}).merge(made.astype({"rates": str})[key], on=key)
+    assert len(kept) == 1
+    for column in ("coverage", "mean_width", "naive_coverage"):
+        assert kept[column].iloc[0] == pytest.approx(made[column].iloc[0], abs=0.002)
