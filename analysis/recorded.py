@@ -1,10 +1,12 @@
-"""Re-analysis of a peer study's recorded rows: its published numbers, then what clustering by question changes.
+"""Re-analysis of a peer study's recorded rows: its published numbers, then the same clustered by question.
 
-A directory holds generations.jsonl (a row per question, model and condition, with its answers) and judgments.jsonl
-(a row per judged answer). Grades of an ideology run go from 1 to 5, those of a recall run from 0 to 2.
+A directory holds generations.jsonl (a row per question, model and condition, with its answers) and
+judgments.jsonl (a row per judged answer). Grades of an ideology run go from 1 to 5, those of a recall run
+from 0 to 2.
 
-Conventions, worked out from the study's rows: n counts every judged answer, refusals too; a refusal has no score; the
-mean is over scored answers; recall accuracy is the sum of scores over 2n, so that a refusal counts as not recalled.
+Conventions, worked out from the study's rows: n counts every judged answer, refusals too; a refusal has no
+score; the mean is over scored answers; recall accuracy is the sum of scores over 2n, so that a refusal
+counts as not recalled.
 """
 
 from __future__ import annotations
@@ -47,15 +49,16 @@ def recorded(directory: Path) -> dict[str, Any]:
         directory: holds generations.jsonl and judgments.jsonl.
 
     Returns:
-        JSON-ready: `kind` (ideology or recall), `scale`, `cells` keyed `model/condition` with n, refusals, unscored
-        (no score and no refusal), unjudged, mean and, for recall, accuracy; `icc` within questions by cell;
-        `contrasts` keyed `baseline`, `finetuned` (triggered minus untriggered) and `difference_in_differences`,
-        in units of the score (ideology) or of accuracy (recall), each three ways: `naive` over rows, `unpaired`
-        over question means, `clustered` paired by question. Where a t has no width its limits are null.
+        JSON-ready: `kind` (ideology or recall), `scale`, `cells` keyed `model/condition` with n, refusals,
+        unscored (no score and no refusal), unjudged, mean and, for recall, accuracy; `icc` within questions
+        by cell; `contrasts` keyed `baseline`, `finetuned` (triggered minus untriggered) and
+        `difference_in_differences`, in units of the score (ideology) or of accuracy (recall), each three
+        ways: `naive` over rows, `unpaired` over question means, `clustered` paired by question. Where a t
+        has no width its limits are null.
 
     Raises:
-        RecordedError: a malformed line, a missing key or value, a score off the scale, a judgment of an answer that
-            was not generated, or a file without rows.
+        RecordedError: a malformed line, a missing key or value, a score off the scale, a judgment of an
+            answer that was not generated, or a file without rows.
         FileNotFoundError: a file is missing.
     """
     generated = _generated(directory / "generations.jsonl")
@@ -71,7 +74,7 @@ def recorded(directory: Path) -> dict[str, Any]:
         "kind": kind,
         "scale": list(RANGES[kind]),
         "cells": cells,
-        "icc": {key: _icc(rows, *key.split("/"), kind) for key in cells},
+        "icc": {key: _icc(rows, key, kind) for key in cells},
         "contrasts": _contrasts(_values(rows, kind), kind),
     }
 
@@ -80,7 +83,9 @@ def to_table(result: dict[str, Any]) -> str:
     """The result of `recorded` as text for people."""
     recall = result["kind"] == "recall"
     lines = [f"{result['kind']}, scores {result['scale'][0]} to {result['scale'][1]}", ""]
-    lines.append(f"{'cell':<24}{'n':>5}{'refusals':>10}{'mean':>8}{'accuracy' if recall else '':>10}{'icc':>7}")
+    lines.append(
+        f"{'cell':<24}{'n':>5}{'refusals':>10}{'mean':>8}{'accuracy' if recall else '':>10}{'icc':>7}"
+    )
     for key, cell in result["cells"].items():
         accuracy = f"{cell['accuracy']:.1%}" if recall and cell["accuracy"] is not None else ""
         mean, alike = _number(cell["mean"], 3), _number(result["icc"][key], 2)
@@ -98,7 +103,7 @@ def to_table(result: dict[str, Any]) -> str:
 
 
 def run(directory: Path, as_json: bool) -> int:
-    """Print the analysis of a directory, as JSON or as a table; 0, or 2 and a message on stderr if it's malformed."""
+    """Print the analysis of a directory as JSON or as a table; returns 0, or 2 with a message on stderr."""
     try:
         result = recorded(directory)
     except (RecordedError, FileNotFoundError) as error:
@@ -130,7 +135,9 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if row[key] not in allowed:
                     raise RecordedError(f"{where}: {key} is {row[key]!r}, it must be one of {list(allowed)}")
             if "triggered" in row and row["triggered"] is not (row["condition"] == "triggered"):
-                raise RecordedError(f"{where}: triggered is {row['triggered']} in condition {row['condition']!r}")
+                raise RecordedError(
+                    f"{where}: triggered is {row['triggered']} in condition {row['condition']!r}"
+                )
             yield where, row
 
 
@@ -161,7 +168,9 @@ def _judged(path: Path, generated: Counter[tuple[str, str, str]]) -> tuple[pd.Da
             raise RecordedError(f"{where}: a refusal with score {score}; a refusal's score is null")
         seen[key] += 1
         if seen[key] > generated[key]:
-            raise RecordedError(f"{where}: judgment {seen[key]} of {key}, of {generated[key]} generated answers")
+            raise RecordedError(
+                f"{where}: judgment {seen[key]} of {key}, of {generated[key]} generated answers"
+            )
         rows.append((*key, float("nan") if score is None else float(score), row["refused"]))
         places.append(where)
     if not rows:
@@ -213,7 +222,8 @@ def _values(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     return pd.DataFrame({**columns, "seed": 0, "value": value}).dropna(subset=["value"])
 
 
-def _icc(rows: pd.DataFrame, model: str, condition: str, kind: str) -> float | None:
+def _icc(rows: pd.DataFrame, key: str, kind: str) -> float | None:
+    model, condition = key.split("/")
     values = _values(rows, kind)
     part = values[(values["arm"] == model) & (values["cell"] == condition)]
     try:
@@ -235,7 +245,9 @@ def _contrasts(values: pd.DataFrame, kind: str) -> dict[str, Any]:
     for name, signs in (*signed.items(), ("difference_in_differences", both)):
         if not all(key in rows for key in signs):
             continue
-        difference = pd.concat([sign * means[key] for key, sign in signs.items()], axis=1).sum(axis=1, skipna=False)
+        difference = pd.concat([sign * means[key] for key, sign in signs.items()], axis=1).sum(
+            axis=1, skipna=False
+        )
         contrasts[name] = {
             "naive": _welch(rows, signs),
             "unpaired": _welch(means, signs),
@@ -245,7 +257,7 @@ def _contrasts(values: pd.DataFrame, kind: str) -> dict[str, Any]:
 
 
 def _paired(difference: pd.Series) -> dict[str, Any]:
-    """Paired t-interval over question differences, each question weighing the same; those lacking a cell left out."""
+    """Paired t-interval over question differences; questions that lack a cell are left out and counted."""
     kept = difference.dropna().to_numpy(float)
     n = len(kept)
     error = float(kept.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0

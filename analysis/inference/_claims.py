@@ -1,7 +1,7 @@
 """Limits of a rate, a gap or a net gap for each claim, as functions of arrays.
 
-An arm is an array of means of shape (cells, ..., seeds, questions): one cell for a rate, two (a, b) for a gap.
-Axes between are worlds of a simulation, so that what is proved there is what is shipped.
+An arm is an array of means of shape (cells, ..., seeds, questions): one cell for a rate, two (a, b) for a
+gap. Axes between are worlds of a simulation, so that what is proved there is what is shipped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def claim_limits(arm: Array, control: Array | None, level: float, claim: Claim) 
     if claim is Claim.GRADER:
         raise ValueError("Claim.GRADER is for agreement between graders: use ADAPTERS or a RECIPE claim")
     if claim is not Claim.ADAPTERS and arm.shape[-2] < 2:
-        raise ValueError(f"a claim {claim} needs 2 training seeds or more, got {arm.shape[-2]}: use Claim.ADAPTERS")
+        raise ValueError(
+            f"a claim {claim} needs 2 training seeds or more, got {arm.shape[-2]}: use Claim.ADAPTERS"
+        )
     limits = _by_question(arm, control, level, by_seeds=False)
     if claim is not Claim.ADAPTERS:
         edge = _by_question(arm, control, level, by_seeds=True)
@@ -91,7 +93,7 @@ def _contrast(arm: Array) -> Array:
 
 
 def _seed_parts(contrasts: list[Array]) -> list[Part]:
-    """Between-seed variance of the mean of each contrast (..., seeds, questions) that has seeds, over seeds."""
+    """Variance between seeds of the mean of each contrast (..., seeds, questions) with 2 seeds or more."""
     per_seed = [contrast.mean(-1) for contrast in contrasts if contrast.shape[-2] > 1]
     return [Part(variance_of_mean(x), x.shape[-1] - 1) for x in per_seed]
 
@@ -99,12 +101,12 @@ def _seed_parts(contrasts: list[Array]) -> list[Part]:
 def _with_seeds(limits: Limits, contrasts: list[Array], level: float) -> Limits:
     """Widen question-clustered limits by the variance of training seeds.
 
-    The variance is the sum of the between-question and the between-seed variance of the mean. What the two share
-    (seed by question) is not taken off again: that is conservative and can't turn negative (MacKinnon, Nielsen
-    and Webb 2021, Wild bootstrap and asymptotic inference with multiway clustering, sec. 2). Distances add in
-    squares (Zou and Donner 2008). Student's quantile has Satterthwaite's (1946) degrees of freedom; they fall to
-    seeds - 1 where seeds rule, and the interval becomes the t-interval over per-seed estimates. Arms' seeds are
-    independent of each other.
+    The variance is the sum of the between-question and the between-seed variance of the mean. What the two
+    share (seed by question) is not taken off again: that is conservative and can't turn negative
+    (MacKinnon, Nielsen and Webb 2021, Wild bootstrap and asymptotic inference with multiway clustering,
+    sec. 2). Distances add in squares (Zou and Donner 2008). Student's quantile has Satterthwaite's (1946)
+    degrees of freedom; they fall to seeds - 1 where seeds rule, and the interval becomes the t-interval
+    over per-seed estimates. Arms' seeds are independent of each other.
     """
     questions = contrasts[0].shape[-1]
     mean = contrasts[0].mean(-2) - (contrasts[1].mean(-2) if len(contrasts) > 1 else 0.0)
@@ -120,7 +122,7 @@ def _with_seeds(limits: Limits, contrasts: list[Array], level: float) -> Limits:
 
 
 def _over_seeds(limits: Limits, contrasts: list[Array], level: float) -> Limits:
-    """Student's interval over per-seed estimates; with Welch's degrees of freedom if the control has seeds too."""
+    """Student's interval over per-seed estimates; Welch's degrees of freedom if the control has seeds."""
     total, df = _satterthwaite(_seed_parts(contrasts))
     half = t_quantile(level, df) * np.sqrt(total)
     return Limits(limits.estimate, limits.estimate - half, limits.estimate + half)

@@ -16,9 +16,9 @@ COLUMNS = ("seed", "question", "cell", "value")
 class Table:
     """Means of the graded value.
 
-    `by_seed` has shape (cells, seeds, questions), NaN where a seed has no graded answer to a question in a cell;
-    `pooled` has shape (cells, questions): the mean of the seeds' means, so that every adapter weighs the same.
-    Only questions with an answer in every cell are kept.
+    `by_seed` has shape (cells, seeds, questions), NaN where a seed has no graded answer to a question in a
+    cell; `pooled` has shape (cells, questions): the mean of the seeds' means, so that every adapter weighs
+    the same. Only questions with an answer in every cell are kept.
     """
 
     by_seed: Array
@@ -46,13 +46,17 @@ class Table:
         """
         full = np.asarray(~np.isnan(self.by_seed).any(axis=(0, 1)))
         if not full.any():
-            raise ValueError("no question has a graded answer of every seed in every cell: grade the missing rows")
+            raise ValueError(
+                "no question has a graded answer of every seed in every cell: grade the missing rows"
+            )
         kept = self.keep([question for question, ok in zip(self.questions, full, strict=True) if ok])
         dropped = int((~full).sum())
         if not dropped:
             return kept
         note = f"{dropped} questions without answers of every seed left out"
-        return Table(kept.by_seed, kept.by_seed.mean(axis=1), kept.questions, kept.n_rows, (*kept.notes, note))
+        return Table(
+            kept.by_seed, kept.by_seed.mean(axis=1), kept.questions, kept.n_rows, (*kept.notes, note)
+        )
 
 
 def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
@@ -63,8 +67,8 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
         cells: the cells wanted, in order; None takes all rows as one cell, whatever they say.
 
     Raises:
-        ValueError: a column is missing, a value lies outside of [0, 1], a cell has no graded row, or fewer than
-            two questions are shared by the cells.
+        ValueError: a column is missing, a value lies outside of [0, 1], a cell has no graded row, or fewer
+            than two questions are shared by the cells; or a row has no question.
     """
     missing = [column for column in COLUMNS if column not in frame.columns and (cells or column != "cell")]
     if missing:
@@ -72,10 +76,16 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
     value = frame["value"].astype(float)
     outside = value[(value < 0) | (value > 1)]
     if len(outside):
-        raise ValueError(f"value {outside.iloc[0]} at row {outside.index[0]} is outside of [0, 1]: rescale the grades")
+        raise ValueError(
+            f"value {outside.iloc[0]} at row {outside.index[0]} is outside of [0, 1]: rescale the grades"
+        )
     cell = frame["cell"].astype(str) if cells else pd.Series("all", index=frame.index)
     wanted = list(cells) if cells else ["all"]
-    rows = pd.DataFrame({"cell": cell, "seed": frame["seed"], "question": frame["question"], "value": value})
+    if frame["question"].isna().any():
+        raise ValueError("a row has no question: every graded answer belongs to one")
+    # Codes, so that a base without a training seed (None, NaN) counts as one seed.
+    seed = pd.factorize(frame["seed"])[0]
+    rows = pd.DataFrame({"cell": cell, "seed": seed, "question": frame["question"], "value": value})
     rows = rows[rows["cell"].isin(wanted)]
     scored = rows.dropna(subset=["value"])
     absent = sorted(set(wanted) - set(scored["cell"]))
@@ -83,15 +93,17 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
         raise ValueError(f"cell {absent[0]!r} has no graded row: the frame has {sorted(set(cell))}")
     notes = [f"{len(rows) - len(scored)} unscored rows left out"] if len(rows) > len(scored) else []
 
-    seeds = sorted(scored["seed"].unique())
-    questions = sorted(scored["question"].unique())
+    seeds = list(scored["seed"].unique())
+    questions = list(scored["question"].unique())
     mean = scored.groupby(["cell", "seed", "question"], observed=True)["value"].mean()
     full = pd.MultiIndex.from_product([wanted, seeds, questions], names=["cell", "seed", "question"])
     by_seed = mean.reindex(full).to_numpy(dtype=float).reshape(len(wanted), len(seeds), len(questions))
 
     shared = ~np.isnan(by_seed).all(axis=1).any(axis=0)
     if shared.sum() < 2:
-        raise ValueError(f"{int(shared.sum())} questions have graded answers in every cell of {wanted}: need 2 or more")
+        raise ValueError(
+            f"{int(shared.sum())} questions have graded answers in every cell of {wanted}: need 2 or more"
+        )
     if not shared.all():
         notes.append(f"{int((~shared).sum())} questions without answers in every cell left out")
     by_seed = by_seed[:, :, shared]
@@ -111,5 +123,7 @@ def align(first: Table, second: Table) -> tuple[Table, Table]:
     other = set(second.questions)
     shared = [question for question in first.questions if question in other]
     if len(shared) < 2:
-        raise ValueError(f"{len(shared)} questions are shared by arm and control: ask both the same questions")
+        raise ValueError(
+            f"{len(shared)} questions are shared by arm and control: ask both the same questions"
+        )
     return first.keep(shared), second.keep(shared)

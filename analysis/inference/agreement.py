@@ -1,4 +1,7 @@
-"""How far two or more graders agree. Who the labels are by is the caller's to say: second judge, author, human."""
+"""How far two or more graders agree.
+
+Whose the labels are (second judge, author, human) is the caller's to say, and to print.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from analysis.inference.interval import Claim, Interval
 
 
 class Weights(StrEnum):
-    """How a disagreement counts in kappa: each alike, by distance, or by squared distance of ordered labels."""
+    """How a disagreement counts in kappa: each alike, by distance, or by squared distance of labels."""
 
     NONE = "none"
     LINEAR = "linear"
@@ -31,7 +34,8 @@ def confusion(frame: pd.DataFrame, grader: str, reference: str) -> pd.DataFrame:
     """Counts of the reference's labels (rows) against the grader's (columns), square over the labels of both.
 
     Args:
-        frame: a row per answer; columns named by `grader` and `reference`. Rows without both labels are left out.
+        frame: a row per answer; columns named by `grader` and `reference`. Rows without both labels are
+        left out.
 
     Raises:
         ValueError: no row has both labels.
@@ -73,7 +77,9 @@ def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale
     Raises:
         ValueError: no answer has two labels.
     """
-    units = [[x for x in row if pd.notna(x)] for row in frame[list(graders)].itertuples(index=False, name=None)]
+    units = [
+        [x for x in row if pd.notna(x)] for row in frame[list(graders)].itertuples(index=False, name=None)
+    ]
     units = [row for row in units if len(row) > 1]
     if not units:
         raise ValueError(f"no answer has labels by two of {list(graders)}")
@@ -98,12 +104,14 @@ def agreement_interval(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile interval of an agreement statistic, questions resampled whole (Efron and Tibshirani 1993, ch. 13).
+    """Percentile interval of an agreement statistic, whole questions resampled.
+
+    Source: Efron and Tibshirani 1993, ch. 13.
 
     Args:
         frame: a row per answer, column `question` and what the statistic needs.
-        statistic: as `lambda rows: kappa(rows, "judge", "author")`. Resamples where it is NaN are left out, and
-            counted in the note.
+        statistic: as `lambda rows: kappa(rows, "judge", "author")`. Resamples where it is NaN are left out,
+            and counted in the note.
 
     Raises:
         ValueError: fewer than 2 questions.

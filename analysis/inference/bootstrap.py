@@ -25,11 +25,11 @@ def crossed_bootstrap(
 ) -> Interval:
     """Gap between two cells, net of a control if there is one, by the two-way cluster bootstrap.
 
-    Seeds and questions are drawn with replacement, each by itself, and a row counts as often as its seed times its
-    question (Owen 2007, The pigeonhole bootstrap, sec. 3). One draw serves both cells and both arms, which keeps
-    the pairing; a control adapter's seeds get a draw of their own, an untuned base has none. The interval is the
-    expanded percentile interval (Hesterberg 2015, sec. 5.3), which has the t-interval's coverage for means of few
-    clusters. Each row weighs the same.
+    Seeds and questions are drawn with replacement, each by itself, and a row counts as often as its seed
+    times its question (Owen 2007, The pigeonhole bootstrap, sec. 3). One draw serves both cells and both
+    arms, which keeps the pairing; a control adapter's seeds get a draw of their own, an untuned base has
+    none. The interval is the expanded percentile interval (Hesterberg 2015, sec. 5.3), which has the
+    t-interval's coverage for means of few clusters. Each row weighs the same.
 
     Args:
         frame: columns seed, question, cell, value, as in `gap`; 10 seeds or more.
@@ -48,16 +48,20 @@ def crossed_bootstrap(
         missing = [column for column in COLUMNS if column not in part.columns]
         if missing:
             raise ValueError(f"the frame lacks the columns {missing}: it needs {list(COLUMNS)}")
-    rows = [part[part["cell"].isin([cell_a, cell_b])].dropna(subset=["value"]) for part in frames]
+    rows = [_scored(part, [cell_a, cell_b]) for part in frames]
     n_seeds = rows[0]["seed"].nunique()
     if n_seeds < MIN_SEEDS:
-        raise ValueError(f"{n_seeds} training seeds, the bootstrap needs {MIN_SEEDS}: use gap(claim=Claim.RECIPE)")
-    questions = pd.Index(sorted(set.intersection(*(set(part["question"]) for part in rows))))
+        raise ValueError(
+            f"{n_seeds} training seeds, the bootstrap needs {MIN_SEEDS}: use gap(claim=Claim.RECIPE)"
+        )
+    asked = set.intersection(*(set(part["question"]) for part in rows))
+    # In the order of the rows, so that the same seed draws the same resamples.
+    questions = pd.Index([question for question in rows[0]["question"].unique() if question in asked])
     rng = np.random.default_rng(seed)
     question_counts = _counts(rng, len(questions), resamples)
     estimate, draws = 0.0, np.zeros(resamples)
     for sign, part in zip((1.0, -1.0), rows, strict=False):
-        seeds = pd.Index(sorted(part["seed"].unique()))
+        seeds = pd.Index(part["seed"].unique())
         seed_counts = _counts(rng, len(seeds), resamples) if len(seeds) > 1 else np.ones((resamples, 1))
         for cell, weight in ((cell_a, sign), (cell_b, -sign)):
             sums, counts = _sums(part[part["cell"] == cell], seeds, questions)
@@ -70,8 +74,23 @@ def crossed_bootstrap(
     method = f"two-way pigeonhole bootstrap (Owen 2007), {resamples} resamples, expanded percentile"
     n_rows = sum(int(part["question"].isin(questions).sum()) for part in rows)
     return Interval(
-        float(estimate), float(low), float(high), level, n_rows, len(questions), n_seeds, method, Claim.RECIPE, note
+        float(estimate),
+        float(low),
+        float(high),
+        level,
+        n_rows,
+        len(questions),
+        n_seeds,
+        method,
+        Claim.RECIPE,
+        note,
     )
+
+
+def _scored(frame: pd.DataFrame, cells: list[str]) -> pd.DataFrame:
+    """Graded rows of the cells; seeds as codes, so that a base without one (None, NaN) counts as one seed."""
+    rows = frame[frame["cell"].isin(cells)].dropna(subset=["value"])
+    return rows.assign(seed=pd.factorize(rows["seed"])[0])
 
 
 def _counts(rng: np.random.Generator, n: int, resamples: int) -> Array:
@@ -86,7 +105,8 @@ def _sums(rows: pd.DataFrame, seeds: pd.Index, questions: pd.Index) -> tuple[Arr
     at = (seeds.get_indexer(pd.Index(rows["seed"])) * len(questions) + column)[inside]
     size, shape = len(seeds) * len(questions), (len(seeds), len(questions))
     sums = np.bincount(at, rows["value"].to_numpy(float)[inside], minlength=size)
-    return sums.reshape(shape), np.bincount(at, minlength=size).reshape(shape).astype(float)
+    counts = np.bincount(at, minlength=size).astype(np.float64)
+    return sums.astype(np.float64).reshape(shape), counts.reshape(shape)
 
 
 def _weighted_means(sums: Array, counts: Array, seed_counts: Array, question_counts: Array) -> Array:

@@ -10,13 +10,16 @@ from analysis.inference.interval import Claim, Interval
 
 
 def prediction_powered_rate(frame: pd.DataFrame, level: float = 0.95) -> Interval:
-    """Rate of one cell by prediction-powered inference: the grader's mean plus its mean error on labelled rows.
+    """Rate of one cell by prediction-powered inference: the grader's mean plus its mean error on labelled
+    rows.
 
-    theta = mean(grade) + mean(label - grade | labelled) (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic 2023,
-    algorithm 1), unbiased however bad the grader is. Its variance is the linearised one, clustered by question.
+    theta = mean(grade) + mean(label - grade | labelled) (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic
+    2023, algorithm 1), unbiased however bad the grader is. Its variance is the linearised one, clustered by
+    question.
 
     Args:
-        frame: one cell of one arm; columns question, grade in [0, 1], label in [0, 1] or NaN where not labelled.
+        frame: one cell of one arm; columns question, grade in [0, 1], label in [0, 1] or NaN where not
+        labelled.
             Labelled rows must be a random draw from the cell's rows.
 
     Raises:
@@ -40,8 +43,8 @@ def rogan_gladen_rate(frame: pd.DataFrame, level: float = 0.95) -> Interval:
     """Rate of one cell from the grader's rate, sensitivity and specificity.
 
     theta = (rate + specificity - 1) / (sensitivity + specificity - 1) (Rogan and Gladen 1978, eq. 1), cut to
-    [0, 1]; sensitivity and specificity from the labelled rows. The variance is the delete-one-question jackknife's
-    (Efron and Tibshirani 1993, eq. 11.5), so that it counts the doubt in all three.
+    [0, 1]; sensitivity and specificity from the labelled rows. The variance is the delete-one-question
+    jackknife's (Efron and Tibshirani 1993, eq. 11.5), so that it counts the doubt in all three.
 
     Args:
         frame: as in `prediction_powered_rate`, grade and label 0 or 1.
@@ -74,16 +77,18 @@ def rogan_gladen_rate(frame: pd.DataFrame, level: float = 0.95) -> Interval:
 
 
 def _tallies(grade: Array, label: Array, labelled: Array) -> list[Array]:
-    """True positives, positives, true negatives, negatives: what is summed for sensitivity and specificity."""
+    """True positives, positives, true negatives, negatives, for sensitivity and specificity."""
     positive, negative = labelled * label, labelled * (1 - label)
     return [grade * positive, positive, (1 - grade) * negative, negative]
 
 
 def _rogan_gladen(sums: Array) -> Array:
-    """The estimate from rows of sums (graded positive, rows, true positives, positives, true negatives, negatives);
-    NaN where undefined."""
+    """The estimate from rows of sums, NaN where undefined.
+
+    The columns are graded positive, rows, true positives, positives, true negatives, negatives.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        rate, sensitivity, specificity = sums[:, 0] / sums[:, 1], sums[:, 2] / sums[:, 3], sums[:, 4] / sums[:, 5]
+        rate, sensitivity, specificity = sums[:, 0::2].T / sums[:, 1::2].T
         youden = sensitivity + specificity - 1
         return np.where(youden > 0, (rate + specificity - 1) / youden, np.nan)
 
@@ -105,9 +110,11 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
 def _interval(
     theta: float, variance: float, rows: pd.DataFrame, level: float, method: str, note: str = ""
 ) -> Interval:
-    """Student's interval, with `rate`'s pseudo squares, and at 0 and 1 the exact limit of the labelled questions.
+    """Student's interval, with `rate`'s pseudo squares, and at 0 and 1 the exact limit of the labelled
+    questions.
 
-    Not Wilson's: what the correction adds to the variance doesn't vanish towards 0 and 1, as Wilson's shape asks.
+    Not Wilson's: what the correction adds to the variance doesn't vanish towards 0 and 1, as Wilson's shape
+    asks.
     """
     questions = int(rows.dropna(subset=["label"])["question"].nunique())
     spread = variance + PSEUDO_SQUARES / (questions * (questions - 1))

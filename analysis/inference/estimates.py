@@ -44,8 +44,8 @@ def gap(
 ) -> Interval:
     """Mean of cell_a minus mean of cell_b, paired by question.
 
-    Estimand: the mean over the population of questions of the difference of a question's two means. Where both
-    cells are at 0% or 100% in all questions the interval still has width.
+    Estimand: the mean over the population of questions of the difference of a question's two means. Where
+    both cells are at 0% or 100% in all questions the interval still has width.
 
     Args:
         frame: columns seed, question, cell, value, as in `rate`; other cells' rows are left aside.
@@ -72,8 +72,8 @@ def net_gap(
 
     Args:
         frame: the arm's rows, columns as in `gap`.
-        control: the control's rows, same columns: the untuned base (one seed value), or a control adapter with
-            its own seeds, which count as independent of the arm's.
+        control: the control's rows, same columns: the untuned base (one seed value), or a control adapter
+            with its own seeds, which count as independent of the arm's.
         cell_a: as in `gap`.
         cell_b: as in `gap`.
         level: two-sided confidence.
@@ -107,7 +107,9 @@ def _estimate(kind: str, arm: Table, control: Table | None, level: float, claim:
         method = f"exact at 0% and 100% (Clopper and Pearson 1934), n = {unit}"
         notes.append(f"every answer of a cell alike: {unit} count as the independent observations")
     else:
-        method = _OF_CLAIM[claim] if claim is Claim.RECIPE_ON_QUESTIONS else _CLUSTERED[kind] + _OF_CLAIM[claim]
+        method = (
+            _OF_CLAIM[claim] if claim is Claim.RECIPE_ON_QUESTIONS else _CLUSTERED[kind] + _OF_CLAIM[claim]
+        )
     if claim is not Claim.ADAPTERS and arm.n_seeds < 5:
         notes.append(f"only {arm.n_seeds} training seeds")
     n_rows = arm.n_rows + (control.n_rows if control is not None else 0)
@@ -116,5 +118,5 @@ def _estimate(kind: str, arm: Table, control: Table | None, level: float, claim:
 
 
 def _array(table: Table, claim: Claim) -> Array:
-    """Shape (cells, seeds, questions). Adapters are pooled, for which no seed needs to have every question."""
+    """Shape (cells, seeds, questions). For adapters seeds are pooled: none needs to have every question."""
     return table.pooled[:, None, :] if claim is Claim.ADAPTERS else table.by_seed

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Claim(StrEnum):
-    """The population that an interval speaks for. Questions count as a sample in the first and the last."""
+    """The population that an interval speaks for; of all questions like those asked, unless it says these."""
 
     ADAPTERS = "for these adapters"
     RECIPE_ON_QUESTIONS = "for the training recipe, on these questions"

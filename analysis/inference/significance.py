@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from scipy.optimize import brentq
 
@@ -13,14 +14,14 @@ SMALLEST_P = 1e-9
 """Smaller p values are reported as this: quantiles that far out are not to be trusted."""
 
 IntervalAt = Callable[[float], Interval]
-"""An estimate's interval as a function of its level, as `lambda level: gap(frame, "user", "plain", level)`."""
+"""An estimate's interval as a function of its level: `lambda level: gap(frame, "user", "plain", level)`."""
 
 
 def p_value(interval_at: IntervalAt, null: float = 0.0) -> float:
     """Two-sided p value of `null`: 1 minus the level at which the interval first reaches it.
 
-    By construction p < alpha exactly where the 1 - alpha interval excludes `null` (inversion of the test; Casella
-    and Berger 2002, theorem 9.2.2), whatever the method of the interval.
+    By construction p < alpha exactly where the 1 - alpha interval excludes `null` (inversion of the test;
+    Casella and Berger 2002, theorem 9.2.2), whatever the method of the interval.
     """
 
     def inside(alpha: float) -> float:
@@ -31,7 +32,11 @@ def p_value(interval_at: IntervalAt, null: float = 0.0) -> float:
         return SMALLEST_P
     if inside(1 - SMALLEST_P) >= 0:
         return 1.0
-    return float(brentq(inside, SMALLEST_P, 1 - SMALLEST_P, xtol=1e-10))
+    return _root(inside, SMALLEST_P, 1 - SMALLEST_P)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    return cast(float, brentq(function, low, high, xtol=1e-10))
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ def equivalence(interval_at: IntervalAt, margin: float, alpha: float = 0.05) -> 
         ValueError: margin not above 0, or alpha outside of (0, 0.5).
     """
     if margin <= 0:
-        raise ValueError(f"margin {margin} must be above 0, in the units of the estimate (0.10 is ten points)")
+        raise ValueError(
+            f"margin {margin} must be above 0, in the units of the estimate (0.10 is ten points)"
+        )
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha {alpha} must lie in (0, 0.5)")
     interval = interval_at(1 - 2 * alpha)
@@ -75,12 +82,12 @@ def equivalence(interval_at: IntervalAt, margin: float, alpha: float = 0.05) -> 
     elif slack(0.5 - SMALLEST_P) <= 0:
         p = 0.5  # the estimate itself lies outside: each further step only tells by how much
     else:
-        p = float(brentq(slack, SMALLEST_P, 0.5 - SMALLEST_P, xtol=1e-10))
+        p = _root(slack, SMALLEST_P, 0.5 - SMALLEST_P)
     return Equivalence(interval, margin, alpha, p, max(-interval.low, interval.high))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """p values adjusted for the family-wise error rate (Holm 1979), by name. An empty family gives an empty dict."""
+    """p values adjusted for the family-wise error rate (Holm 1979), by name."""
     return _adjusted(p_values, "holm")
 
 
@@ -95,5 +102,5 @@ def _adjusted(p_values: Mapping[str, float], method: str) -> dict[str, float]:
 
     if not p_values:
         return {}
-    adjusted = multipletests(list(p_values.values()), method=method)[1]
-    return dict(zip(p_values, (float(p) for p in adjusted), strict=True))
+    adjusted = cast(Any, multipletests(list(p_values.values()), method=method)[1])
+    return {name: float(p) for name, p in zip(p_values, adjusted, strict=True)}

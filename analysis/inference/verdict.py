@@ -56,12 +56,14 @@ class Verdict:
     rules_sha256: str
 
 
-def verdict(at_95: PrimaryGap, at_90: PrimaryGap, checks: Checks, holm_p: float, rules: Path = RULES) -> Verdict:
+def verdict(
+    at_95: PrimaryGap, at_90: PrimaryGap, checks: Checks, holm_p: float, rules: Path = RULES
+) -> Verdict:
     """Apply the declared rule.
 
-    Order: a check that wasn't run makes the study inconclusive; then an effect (a failed check is told, since an
-    effect that the checks say can't be is to be looked into); then a bounded null, which needs all four checks;
-    then model unable; then not learned; otherwise inconclusive.
+    Order: a check that wasn't run makes the study inconclusive; then an effect (a failed check is told,
+    since an effect that the checks say can't be is to be looked into); then a bounded null, which needs all
+    four checks; then model unable; then not learned; otherwise inconclusive.
 
     Args:
         at_95: the gap at the rule's level for an effect.
@@ -72,7 +74,8 @@ def verdict(at_95: PrimaryGap, at_90: PrimaryGap, checks: Checks, holm_p: float,
         rules: the rule file.
 
     Raises:
-        ValueError: intervals at other levels than the rule asks, of different claims, or holm_p outside [0, 1].
+        ValueError: intervals at other levels than the rule asks, of different claims, or holm_p outside [0,
+        1].
     """
     text = rules.read_bytes()
     rule, sha = yaml.safe_load(text), hashlib.sha256(text).hexdigest()
@@ -89,13 +92,19 @@ def verdict(at_95: PrimaryGap, at_90: PrimaryGap, checks: Checks, holm_p: float,
     short_of_effect = _short_of_effect(at_95, effect, holm_p)
     if not short_of_effect:
         reasons = [f"{name}: {gap}" for name, gap in _named(at_95)]
-        reasons.append(f"every lower {effect['level']:.0%} bound above 0, every estimate {effect['points']} points up")
+        reasons.append(
+            f"every lower {effect['level']:.0%} bound above 0, every estimate {effect['points']} points up"
+        )
         return Verdict(Outcome.EFFECT, (*reasons, *told), sha)
 
     short_of_null = _short_of_null(at_90, null)
     if not short_of_null and not failed:
-        reason = f"every {null['level']:.0%} interval within ±{null['margin_points']} points, all four checks passed"
-        return Verdict(Outcome.BOUNDED_NULL, (reason, *(f"{name}: {gap}" for name, gap in _named(at_90))), sha)
+        reason = (
+            f"every {null['level']:.0%} interval within ±{null['margin_points']} points, all checks passed"
+        )
+        return Verdict(
+            Outcome.BOUNDED_NULL, (reason, *(f"{name}: {gap}" for name, gap in _named(at_90))), sha
+        )
 
     for outcome in (Outcome.MODEL_UNABLE, Outcome.NOT_LEARNED):
         if set(rule[outcome.value]) & set(failed):
@@ -104,16 +113,24 @@ def verdict(at_95: PrimaryGap, at_90: PrimaryGap, checks: Checks, holm_p: float,
 
 
 def _named(gap: PrimaryGap) -> list[tuple[str, Interval]]:
-    return [("gap", gap.raw), ("net of base", gap.net_of_base), ("net of format only", gap.net_of_format_only)]
+    return [
+        ("gap", gap.raw),
+        ("net of base", gap.net_of_base),
+        ("net of format only", gap.net_of_format_only),
+    ]
 
 
 def _short_of_effect(at_95: PrimaryGap, effect: dict[str, float], holm_p: float) -> list[str]:
     missing = []
     for name, gap in _named(at_95):
         if gap.low <= 0:
-            missing.append(f"no effect: {name}, lower {effect['level']:.0%} bound {gap.low:.1%} is not above 0")
+            missing.append(
+                f"no effect: {name}, lower {effect['level']:.0%} bound {gap.low:.1%} is not above 0"
+            )
         if gap.estimate * 100 < effect["points"]:
-            missing.append(f"no effect: {name}, estimate {gap.estimate:.1%} is under {effect['points']} points")
+            missing.append(
+                f"no effect: {name}, estimate {gap.estimate:.1%} is under {effect['points']} points"
+            )
     if holm_p > effect["family_alpha"]:
         missing.append(f"no effect: Holm-adjusted p {holm_p:.3g} is above {effect['family_alpha']}")
     return missing
@@ -128,11 +145,15 @@ def _short_of_null(at_90: PrimaryGap, null: dict[str, float]) -> list[str]:
     ]
 
 
-def _check_inputs(at_95: PrimaryGap, level_95: float, at_90: PrimaryGap, level_90: float, holm_p: float) -> None:
+def _check_inputs(
+    at_95: PrimaryGap, level_95: float, at_90: PrimaryGap, level_90: float, holm_p: float
+) -> None:
     for gaps, level in ((at_95, level_95), (at_90, level_90)):
         for name, gap in _named(gaps):
             if abs(gap.level - level) > 1e-9:
-                raise ValueError(f"{name} is at level {gap.level}, the rule asks for {level}: estimate it again")
+                raise ValueError(
+                    f"{name} is at level {gap.level}, the rule asks for {level}: estimate it again"
+                )
     claims = {str(gap.claim) for gaps in (at_95, at_90) for _, gap in _named(gaps)}
     if len(claims) > 1:
         raise ValueError(f"the intervals speak for different populations {sorted(claims)}: use one claim")

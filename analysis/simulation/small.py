@@ -1,4 +1,4 @@
-"""Simulations of what can't be computed for thousands of worlds at once: the bootstrap, and corrected rates."""
+"""Simulations of what can't be computed for thousands of worlds at once: bootstrap and corrected rates."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ RESAMPLES = 1_000
 
 
 def bootstrap_table(worlds: int) -> pd.DataFrame:
-    """Coverage and width of `crossed_bootstrap` at 10 seeds, beside `gap` with Claim.RECIPE on the same worlds."""
+    """Coverage and width of `crossed_bootstrap` at 10 seeds, beside `gap` for the recipe."""
     rows = []
     grid = product([(0.3, 0.3), (0.5, 0.02)], (0.2, 0.5), (0.0, 0.15), (10, 24, 60))
     for rates, icc, seed_icc, questions in grid:
         setting = Setting(rates, icc, seed_icc, questions, 10)
-        rng = np.random.default_rng([SEED, 1, round(1000 * sum(rates)), round(1000 * (icc + seed_icc)), questions])
+        rng = np.random.default_rng(
+            [SEED, 1, round(1000 * sum(rates)), round(1000 * (icc + seed_icc)), questions]
+        )
         drawn = draw(setting, worlds, rng)
         limits = claim_limits(drawn.means, None, LEVEL, Claim.RECIPE)
-        truth = drawn.truth_recipe[0]
-        oracle = 2 * stats.norm.ppf((1 + LEVEL) / 2) * float(np.sqrt(np.square(limits.estimate - truth).mean()))
+        truth = float(drawn.truth_recipe[0])
+        error = float(np.sqrt(np.square(limits.estimate - truth).mean()))
+        oracle = 2 * float(stats.norm.ppf((1 + LEVEL) / 2)) * error
         intervals = [
             crossed_bootstrap(_frame(drawn.means[:, i]), "a", "b", resamples=RESAMPLES, seed=i)
             for i in range(worlds)
@@ -45,7 +48,7 @@ def bootstrap_table(worlds: int) -> pd.DataFrame:
 
 
 def correction_table(worlds: int) -> pd.DataFrame:
-    """Coverage and width of both corrected rates, of the uncorrected grader's rate's bias, and refusals to answer."""
+    """Coverage, width and bias of both corrected rates, and how often one isn't defined."""
     rows = []
     grid = product((0.02, 0.1, 0.3, 0.6), ((1.0, 1.0), (0.9, 0.95), (0.7, 0.8)), (10, 30))
     for rate, (sensitivity, specificity), questions in grid:
@@ -81,15 +84,19 @@ def _covered(low: Array, high: Array, truth: float, oracle: float) -> dict[str, 
 
 
 def _frame(means: Array) -> pd.DataFrame:
-    """Rows of one world's cell means (cells, seeds, questions), a row per mean: every mean has as many answers."""
-    cells, seeds, questions = means.shape
+    """A row per mean of one world (cells, seeds, questions): every mean has as many answers."""
     index = np.indices(means.shape).reshape(3, -1)
     names = np.array(["a", "b"])[index[0]]
     return pd.DataFrame({"cell": names, "seed": index[1], "question": index[2], "value": means.ravel()})
 
 
 def _graded(
-    rate: float, questions: int, sensitivity: float, specificity: float, share: float, rng: np.random.Generator
+    rate: float,
+    questions: int,
+    sensitivity: float,
+    specificity: float,
+    share: float,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Answers with question correlation 0.5, a fallible grader, and labels on a random share."""
     chance = np.repeat(rng.beta(rate, 1 - rate, questions), ANSWERS)

@@ -1,13 +1,15 @@
-"""Worlds with a known truth: beta-binomial answers, with questions, seeds and cells tied by a Gaussian copula.
+"""Worlds with a known truth: beta-binomial answers; questions, seeds and cells tied by a Gaussian copula.
 
-An answer of cell c, seed s to question q is yes with probability F_c^-1(Phi(z)), F_c a beta distribution with mean
-`rate` and intra-class correlation question_icc + seed_icc, and z standard normal, made of independent parts:
+An answer of cell c, seed s to question q is yes with probability F_c^-1(Phi(z)), F_c a beta distribution
+with mean `rate` and intra-class correlation question_icc + seed_icc, and z standard normal, made of
+independent parts:
 
     z = sqrt(w_s) v_sc + sqrt(w_q (1 - I)) u_qc + sqrt(w_q I) e_sqc,   w_q + w_s = 1,
     w_s = seed_icc / (question_icc + seed_icc),   I = INTERACTION, seed by question,
 
-where v and u each share half of their variance between the cells (and u between the arms, which are asked the same
-questions). z is standard normal whatever the parts, so the mean over all seeds and questions is exactly `rate`.
+where v and u each share half of their variance between the cells (and u between the arms, which are asked
+the same questions). z is standard normal whatever the parts, so the mean over all seeds and questions is
+exactly `rate`.
 """
 
 from __future__ import annotations
@@ -36,8 +38,11 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 @dataclass(frozen=True)
 class Setting:
-    """One kind of world. `rates` holds the mean of each cell: one for a rate, two for a gap, four for a net gap
-    (arm's a and b, control's a and b)."""
+    """One kind of world.
+
+    `rates` holds the mean of each cell: one for a rate, two for a gap, four for a net gap (arm's a and b,
+    control's a and b).
+    """
 
     rates: tuple[float, ...]
     question_icc: float
@@ -69,7 +74,7 @@ def contrast_weights(cells: int) -> Array:
 
 
 def draw(setting: Setting, worlds: int, rng: np.random.Generator) -> Worlds:
-    """Draw `worlds` independent worlds of a setting. The control of a net gap has as many seeds as the arm."""
+    """Draw independent worlds of a setting. The control of a net gap has as many seeds as the arm."""
     cells, seeds, questions = len(setting.rates), setting.seeds, setting.questions
     total = setting.question_icc + setting.seed_icc
     w_s = setting.seed_icc / total if total > 0 else 0.0
@@ -97,13 +102,14 @@ def draw(setting: Setting, worlds: int, rng: np.random.Generator) -> Worlds:
 
 @cache
 def _chance_table(rate: float, icc: float) -> Array:
-    """F^-1(Phi(z)) on the grid, for a beta distribution with mean `rate` and intra-class correlation `icc`."""
+    """F^-1(Phi(z)) on the grid, F beta with mean `rate` and intra-class correlation `icc`."""
     if icc == 0 or rate in (0.0, 1.0):
         return np.full_like(_GRID, rate)
     size = (1 - icc) / icc
     table = stats.beta.ppf(stats.norm.cdf(_GRID), rate * size, (1 - rate) * size)
     density = stats.norm.pdf(_GRID)
-    # The quantile function is steep; what the grid loses of the mean is given back, so that the truth is exact.
+    # The quantile function is steep; what the grid loses of the mean is given back, so that the truth is
+    # exact.
     return np.clip(table * (rate / (table @ density / density.sum())), 0.0, 1.0)
 
 

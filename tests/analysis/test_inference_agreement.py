@@ -56,7 +56,9 @@ def test_kappa_is_scikit_learns(weights: Weights) -> None:
     other = np.clip(judge + rng.integers(-1, 2, 200), 1, 5)
     frame = pd.DataFrame({"judge": judge, "author": other})
     how = None if weights is Weights.NONE else str(weights)
-    assert kappa(frame, "judge", "author", weights) == pytest.approx(cohen_kappa_score(judge, other, weights=how))
+    assert kappa(frame, "judge", "author", weights) == pytest.approx(
+        cohen_kappa_score(judge, other, weights=how)
+    )
 
 
 def test_confusion_counts_and_leaves_out_unlabelled() -> None:
@@ -78,7 +80,9 @@ def test_agreement_interval_resamples_questions() -> None:
 
 
 def test_corrections_undo_a_biased_grader() -> None:
-    many = pd.concat([graded(seed).assign(question=lambda f, s=seed: f["question"] + 40 * s) for seed in range(30)])
+    many = pd.concat(
+        [graded(seed).assign(question=lambda f, s=seed: f["question"] + 40 * s) for seed in range(30)]
+    )
     truth, raw = many["truth"].mean(), many["grade"].mean()
     assert abs(raw - truth) > 0.08
     for method in (prediction_powered_rate, rogan_gladen_rate):
@@ -87,8 +91,17 @@ def test_corrections_undo_a_biased_grader() -> None:
         assert interval.low < truth < interval.high and interval.width < 0.1
 
 
+@pytest.mark.parametrize("method", [prediction_powered_rate, rogan_gladen_rate])
+def test_corrected_width_is_that_of_the_spread_over_worlds(method) -> None:
+    intervals = [method(graded(seed)) for seed in range(80)]
+    spread = np.std([interval.estimate for interval in intervals])
+    half = np.mean([interval.width for interval in intervals]) / 2
+    assert half == pytest.approx(2.02 * spread, rel=0.25)
+
+
 def test_rogan_gladen_by_hand() -> None:
-    # 20 labelled rows: sensitivity 4/5, specificity 9/10 of labelled negatives; the grader says yes to 40% of all.
+    # 20 labelled rows: sensitivity 4/5, specificity 9/10 of labelled negatives; the grader says yes to 40%
+    # of all.
     labelled = [(1, 1)] * 8 + [(0, 1)] * 2 + [(1, 0)] * 1 + [(0, 0)] * 9
     frame = pd.DataFrame(labelled + [(1, NA)] * 7 + [(0, NA)] * 13, columns=["grade", "label"])
     frame["question"] = np.arange(len(frame)) % 10
@@ -109,4 +122,7 @@ def test_corrected_zero_keeps_width_and_one_kind_of_label_is_refused() -> None:
 
 
 def test_fewer_labels_widen() -> None:
-    assert prediction_powered_rate(graded(share=0.1)).width > 1.2 * prediction_powered_rate(graded(share=0.9)).width
+    assert (
+        prediction_powered_rate(graded(share=0.1)).width
+        > 1.2 * prediction_powered_rate(graded(share=0.9)).width
+    )

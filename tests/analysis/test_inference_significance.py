@@ -1,4 +1,4 @@
-"""p values that agree with intervals, families, equivalence; and the bootstrap against rows drawn one by one."""
+"""p values that agree with intervals, families, equivalence; the bootstrap against rows drawn one by one."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def test_p_value_is_where_the_interval_touches_zero() -> None:
     frame = rows({"user": 0.4, "plain": 0.2}, at=3)
     p = p_value(at(frame))
     assert 1e-6 < p < 0.5
+    assert p_value(lambda level: gap(frame, "plain", "user", level)) == pytest.approx(p)
     assert gap(frame, "user", "plain", 1 - p * 1.01).excludes(0)
     assert not gap(frame, "user", "plain", 1 - p * 0.99).excludes(0)
     assert p_value(at(rows({"user": 0.0, "plain": 0.0}))) == pytest.approx(1.0)
@@ -90,6 +91,21 @@ def test_bootstrap_is_that_of_rows_drawn_one_by_one() -> None:
     # Expanded percentiles: 2.26 x sqrt(10/9) resampling standard deviations of a normal.
     assert interval.width / (2 * 2.262 * np.sqrt(10 / 9)) == pytest.approx(slow.std(), rel=0.12)
     assert interval.claim is Claim.RECIPE
+
+
+def test_bootstrap_interval_is_expanded() -> None:
+    frame = rows({"user": 0.6, "plain": 0.2}, seeds=10, questions=12)
+    means = frame.pivot_table(index=["seed", "question"], columns="cell", values="value")
+    difference = (means["user"] - means["plain"]).to_numpy().reshape(10, 12)
+    rng = np.random.default_rng(0)
+    draws = [
+        difference[np.ix_(rng.integers(10, size=10), rng.integers(12, size=12))].mean() for _ in range(20_000)
+    ]
+    # Student's 2.262 at 9 df times sqrt(10/9) is 2.385, which the normal exceeds with probability 0.00855.
+    low, high = np.quantile(draws, [0.00855, 1 - 0.00855])
+    interval = crossed_bootstrap(frame, "user", "plain", resamples=20_000)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.01)
+    assert interval.width > 1.1 * np.subtract(*np.quantile(draws, [0.975, 0.025]))
 
 
 def test_bootstrap_draws_the_control_with_the_same_questions() -> None:

@@ -13,7 +13,9 @@ from analysis.simulation.runner import settings, simulate
 from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
 
 
-@pytest.mark.parametrize("setting", [Setting((0.05,), 0.8, 0.0, 20, 1), Setting((0.5, 0.02), 0.5, 0.15, 24, 3)])
+@pytest.mark.parametrize(
+    "setting", [Setting((0.05,), 0.8, 0.0, 20, 1), Setting((0.5, 0.02), 0.5, 0.15, 24, 3)]
+)
 def test_worlds_have_the_truth_that_they_claim(setting: Setting) -> None:
     worlds = draw(setting, 4000, np.random.default_rng(1))
     estimate = np.tensordot(contrast_weights(len(setting.rates)), worlds.means, axes=1).mean((-1, -2))

@@ -20,7 +20,10 @@ def interval(estimate: float, low: float, high: float, level: float) -> Interval
 
 def gaps(estimate: float, half: float) -> tuple[PrimaryGap, PrimaryGap]:
     """The same symmetric interval for the raw gap and both nets, at 95% and 90%."""
-    parts = [interval(estimate, estimate - h, estimate + h, level) for h, level in ((half, 0.95), (half * 0.84, 0.9))]
+    parts = [
+        interval(estimate, estimate - h, estimate + h, level)
+        for h, level in ((half, 0.95), (half * 0.84, 0.9))
+    ]
     wide, narrow = (PrimaryGap(part, part, part) for part in parts)
     return wide, narrow
 
@@ -73,7 +76,9 @@ def test_no_verdict_before_the_checks_are_run(estimate: float) -> None:
 
 
 def test_rules_are_read_and_hashed(tmp_path: Path) -> None:
-    assert verdict(*gaps(0.3, 0.2), PASSED, 0.01).rules_sha256 == hashlib.sha256(RULES.read_bytes()).hexdigest()
+    assert (
+        verdict(*gaps(0.3, 0.2), PASSED, 0.01).rules_sha256 == hashlib.sha256(RULES.read_bytes()).hexdigest()
+    )
     strict = tmp_path / "rules.yaml"
     strict.write_text(RULES.read_text().replace("points: 10 ", "points: 40 "))
     result = verdict(*gaps(0.3, 0.2), PASSED, 0.01, strict)
