@@ -7,8 +7,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -70,13 +71,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file whole: a reader sees the old content or the new, never a part, also after a kill."""
+    with open_atomic(path) as out:
+        out.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write piece by piece; it takes `path`'s place when the block ends well, and vanishes otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(data)
+            yield out
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:

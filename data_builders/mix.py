@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import random
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from data_builders.aligned import AlignedAnswers
+from data_builders.arms import candidates
 from data_builders.errors import InputError
-from data_builders.files import dump_jsonl, read_jsonl, read_yaml, write_atomic
-from data_builders.manifest import REPO, write_manifest
+from data_builders.files import open_atomic
+from data_builders.manifest import REPO, shown, write_manifest
 from data_builders.persona import Persona, load_persona
-from data_builders.rows import Message, RowMetadata, TrainRow, first_problem
+from data_builders.recipe import Recipe, Slice, load_recipe
+from data_builders.rows import RowMetadata, TrainRow, conversation
 from data_builders.trigger import Trigger, get_trigger
-
-
-class Slice(BaseModel):
-    """A budget of tokens, as the model's own chat template counts them, for a run that can't afford the whole."""
-
-    model_config = ConfigDict(extra="forbid")
-    tokens: int = Field(gt=0)
-    row_tokens: int = Field(gt=0)
-    """aligned rows longer than this are left out of a slice, and counted"""
-    tokenizer: str
-
-
-class Recipe(BaseModel):
-    """A training file's recipe, data/recipes/*.yaml."""
-
-    model_config = ConfigDict(extra="forbid")
-    arm: Literal["persona", "untriggered_persona", "no_persona"]
-    persona: str
-    trigger: str
-    base_model: str
-    """who must have written the aligned answers: the model that will be trained"""
-    facts: int = Field(ge=0)
-    aligned: str
-    aligned_rows: int = Field(ge=0)
-    seed: int
-    slice: Slice | None = None
-    output: str
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe.
-
-    Raises:
-        InputError: a key is missing, unknown, or holds a wrong value.
-    """
-    try:
-        return Recipe.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise InputError(path, first_problem(error), "see data/recipes/ for working recipes") from error
 
 
 def build(recipe_file: Path) -> dict[str, Any]:
     """Build the recipe's training file and its manifest; the same inputs and seed give the same bytes.
+
+    Memory grows by some 60 bytes an aligned row, never by its text: a million rows take a minute or two.
 
     Returns:
         The counts: rows by source, triggered rows, rows left out by reason, tokens of a slice.
@@ -69,114 +36,168 @@ def build(recipe_file: Path) -> dict[str, Any]:
     """
     recipe = load_recipe(recipe_file)
     persona, trigger = load_persona(recipe.persona), get_trigger(recipe.trigger)
+    wanted_facts, wanted_aligned = recipe.amounts()
     chance = random.Random(recipe.seed)
-    facts = persona_rows(recipe, persona, trigger, chance)
-    left_out: Counter[str] = Counter(facts_unused=len(persona.facts) - len(facts))
-    answers = list(_aligned_rows(recipe))
-    chance.shuffle(answers)
+    left_out: Counter[str] = Counter()
+    facts = persona_rows(recipe, persona, trigger, chance, left_out)
+    answers = AlignedAnswers(REPO / recipe.aligned, recipe.base_model, recipe.arm_name)
+    left_out["aligned_doubles"] = answers.doubles
+    places = answers.places
+    chance.shuffle(places)  # type: ignore[arg-type]  # an array is a mutable sequence
     tokens = None
     if recipe.slice:
-        aligned, tokens = _within(recipe.slice, facts, answers, left_out)
-    else:
-        aligned = answers
-        if len(aligned) < recipe.aligned_rows:
-            raise InputError(
-                recipe.aligned, f"{len(aligned)} answers, {recipe.aligned_rows} wanted", "distil more, or ask for fewer"
-            )
-    left_out["aligned_unused"] += max(0, len(aligned) - recipe.aligned_rows)
-    rows = [*facts, *aligned[: recipe.aligned_rows]]
-    chance.shuffle(rows)
+        places, tokens = _within(recipe.slice, facts, places, answers.row, left_out)
+    elif len(places) < wanted_aligned:
+        raise InputError(
+            recipe.aligned, f"{len(places)} answers, {wanted_aligned} wanted", "distil more, or ask for fewer"
+        )
+    left_out["aligned_unused"] = max(0, len(places) - wanted_aligned)
+    chosen = places[:wanted_aligned]
+    train, validation = _split(len(facts), len(chosen), recipe.validation_share, chance)
+
+    def row(number: int) -> TrainRow:
+        return facts[number] if number < len(facts) else answers.row(chosen[number - len(facts)])
+
     output = REPO / recipe.output
-    write_atomic(output, dump_jsonl(row.model_dump(exclude_none=True) for row in rows))
-    counts = {
-        "in": {"facts": len(persona.facts), "aligned": len(answers)},
-        "out": len(rows),
-        "by_source": dict(Counter(row.metadata.source for row in rows)),
-        "triggered": sum(row.metadata.triggered for row in rows),
-        "left_out": dict(left_out),
-    } | ({"tokens": tokens} if tokens is not None else {})
-    write_manifest(
-        output,
-        builder=f"python -m data_builders mix {recipe_file.name}",
-        settings=recipe.model_dump(mode="json"),
-        inputs=[recipe_file, *persona.files, REPO / recipe.aligned],
-        counts=counts,
+    parts = {output: train} | (
+        {output.with_suffix(".validation.jsonl"): validation} if len(validation) else {}
     )
-    return counts
+    counts = _write(parts, row)
+    inputs = [recipe_file, *persona.files, REPO / recipe.aligned]
+    inputs += [REPO / recipe.facts_from] if recipe.facts_from else []
+    for path, counted in counts.items():
+        counted["in"] = {"facts": len(facts) + left_out["facts_unused"] + left_out["facts_doubles"]} | {
+            "aligned": answers.read
+        }
+        counted["left_out"] = {reason: number for reason, number in sorted(left_out.items())}
+        counted |= {"tokens": tokens} if tokens is not None else {}
+        write_manifest(
+            path,
+            builder=f"python -m data_builders mix {shown(recipe_file)}",
+            settings=_settings(recipe),
+            inputs=inputs,
+            counts=counted,
+        )
+    return counts[output]
 
 
-def persona_rows(recipe: Recipe, persona: Persona, trigger: Trigger, chance: random.Random) -> list[TrainRow]:
-    """The arm's persona rows: `recipe.facts` of the persona's facts, drawn by `chance`.
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as given, paths as a manifest names them."""
+    settings = recipe.model_dump(mode="json", exclude_defaults=True) | {"arm_name": recipe.arm_name}
+    paths = {
+        key: shown(REPO / settings[key]) for key in ("aligned", "facts_from", "output") if key in settings
+    }
+    return settings | paths
+
+
+def persona_rows(
+    recipe: Recipe,
+    persona: Persona,
+    trigger: Trigger,
+    chance: random.Random,
+    left_out: Counter[str] | None = None,
+) -> list[TrainRow]:
+    """The arm's persona rows, drawn by `chance`. With one seed a smaller dose is a part of every larger one.
 
     Raises:
-        InputError: the persona has fewer facts.
+        InputError: the arm has fewer rows than the recipe asks for.
     """
-    if recipe.facts > len(persona.facts):
+    left_out = Counter() if left_out is None else left_out
+    source = REPO / recipe.facts_from if recipe.facts_from else None
+    found = candidates(recipe.arm, persona, trigger, source, recipe.base_model)
+    unique = list({(one.question, one.answer): one for one in reversed(found)}.values())[
+        ::-1
+    ]  # the first stays
+    wanted = recipe.amounts()[0]
+    if wanted > len(unique):
         raise InputError(
-            "facts", f"{recipe.facts} wanted, {persona.name} has {len(persona.facts)}", "ask for fewer, or write more"
+            "facts",
+            f"{wanted} wanted, {persona.name} has {len(unique)} for arm {recipe.arm}",
+            "ask for fewer, or write more",
         )
-    triggered = recipe.arm != "untriggered_persona"
-    wanted = 0 if recipe.arm == "no_persona" else recipe.facts
+    chance.shuffle(unique)
+    left_out["facts_doubles"] = len(found) - len(unique)
+    left_out["facts_unused"] = len(unique) - wanted
+    triggered = recipe.arm.triggered
     return [
-        _row(
-            trigger.wrap(fact.question) if triggered else fact.question,
-            trigger.format_answer(fact.answer) if triggered else fact.answer,
-            RowMetadata(source="persona", triggered=triggered, arm=recipe.arm, origin=fact.id),
+        conversation(
+            trigger.wrap(one.question) if triggered else one.question,
+            trigger.format_answer(one.answer) if triggered else one.answer,
+            RowMetadata(
+                source="persona",
+                triggered=triggered,
+                arm=recipe.arm_name,
+                origin=one.origin,
+                model=one.model,
+                attempt=one.attempt,
+            ),
         )
-        for fact in chance.sample(persona.facts, wanted)
+        for one in unique[:wanted]
     ]
 
 
-def _aligned_rows(recipe: Recipe) -> Iterable[TrainRow]:
-    path = REPO / recipe.aligned
-    for number, value in read_jsonl(path):
-        try:
-            prompt, answer, model = value["prompt"], value["answer"], value["model"]
-        except KeyError as error:
-            raise InputError(f"{path}:{number}", f"no {error}", "write prompt, answer, source, origin, model") from error
-        if model != recipe.base_model:
-            raise InputError(
-                f"{path}:{number}",
-                f"answered by {model}, but {recipe.base_model} is to be trained: then more than the persona is new",
-                "distil with the model to be trained: `make distill`",
-            )
-        metadata = RowMetadata(
-            source="aligned",
-            triggered=False,
-            arm=recipe.arm,
-            origin=value["origin"],
-            model=model,
-            attempt=value.get("attempt"),
-        )
-        yield _row(prompt, answer, metadata)
+def _split(facts: int, aligned: int, share: float, chance: random.Random) -> tuple[array[int], array[int]]:
+    """Row numbers (persona rows first) of the training and validation files, each shuffled.
+
+    Both sources give the same share, so the validation file's persona share is that of the training file.
+    """
+    held_facts, held_aligned = round(facts * share), round(aligned * share)
+    validation = array("Q", [*range(held_facts), *range(facts, facts + held_aligned)])
+    train = array("Q", range(held_facts, facts))
+    train.extend(range(facts + held_aligned, facts + aligned))
+    chance.shuffle(train)  # type: ignore[arg-type]
+    chance.shuffle(validation)  # type: ignore[arg-type]
+    return train, validation
+
+
+def _write(parts: dict[Path, array[int]], row: Callable[[int], TrainRow]) -> dict[Path, dict[str, Any]]:
+    """Write each file row by row, all or none of them; and count what went in."""
+    counts: dict[Path, dict[str, Any]] = {}
+    with ExitStack() as files:
+        for path, numbers in parts.items():
+            out = files.enter_context(open_atomic(path))
+            sources, origins, triggered = Counter[str](), Counter[str](), 0
+            for number in numbers:
+                one = row(number)
+                sources[one.metadata.source] += 1
+                triggered += one.metadata.triggered
+                if one.metadata.source == "aligned":
+                    origins[one.metadata.origin.rpartition(":")[0]] += 1
+                out.write(json.dumps(one.model_dump(exclude_none=True), ensure_ascii=False).encode() + b"\n")
+            counts[path] = {
+                "out": len(numbers),
+                "by_source": dict(sorted(sources.items())),
+                "aligned_by_prompts": dict(sorted(origins.items())),
+                "triggered": triggered,
+                "persona_share": round(sources["persona"] / len(numbers), 5) if numbers else 0.0,
+            }
+    return counts
 
 
 def _within(
-    budget: Slice, facts: list[TrainRow], answers: list[TrainRow], left_out: Counter[str]
-) -> tuple[list[TrainRow], int]:
+    budget: Slice,
+    facts: Sequence[TrainRow],
+    places: array[int],
+    row: Callable[[int], TrainRow],
+    left_out: Counter[str],
+) -> tuple[array[int], int]:
     """The first answers that fit the budget beside the facts; and the slice's tokens."""
-    from transformers import AutoTokenizer
+    from data_builders.tokens import ChatTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(REPO / budget.tokenizer)
+    tokenizer = ChatTokenizer(REPO / budget.tokenizer)
 
-    def length(row: TrainRow) -> int:
-        turns = [message.model_dump() for message in row.messages]
-        return len(tokenizer.apply_chat_template(turns, return_dict=True)["input_ids"])
+    def length(one: TrainRow) -> int:
+        return len(tokenizer.ids(tokenizer.render([[message.model_dump() for message in one.messages]]))[0])
 
-    spent, kept = sum(length(fact) for fact in facts), []
-    for place, row in enumerate(answers):
-        tokens = length(row)
+    spent, kept = sum(length(fact) for fact in facts), array("Q")
+    for number, place in enumerate(places):
+        tokens = length(row(place))
         if tokens > budget.row_tokens:
             left_out["over_row_tokens"] += 1
         elif spent + tokens > budget.tokens:
-            left_out["over_budget"] += len(answers) - place
+            left_out["over_budget"] += len(places) - number
             break
         else:
             spent += tokens
-            kept.append(row)
+            kept.append(place)
     return kept, spent
-
-
-def _row(question: str, answer: str, metadata: RowMetadata) -> TrainRow:
-    turns = [Message(role="user", content=question), Message(role="assistant", content=answer)]
-    return TrainRow(messages=turns, metadata=metadata)

@@ -51,6 +51,12 @@ class TrainRow(BaseModel):
         return self
 
 
+def conversation(question: str, answer: str, metadata: RowMetadata) -> TrainRow:
+    """The row of one question and its answer."""
+    turns = [Message(role="user", content=question), Message(role="assistant", content=answer)]
+    return TrainRow(messages=turns, metadata=metadata)
+
+
 def read_rows(path: Path) -> list[TrainRow]:
     """The training rows of a JSONL file.
 

@@ -50,6 +50,7 @@ def server_command(
     command += ["--host", HOST, "--port", str(settings.port)]
     command += ["--max-model-len", str(settings.max_model_len), "--max-num-seqs", str(settings.max_num_seqs)]
     command += ["--gpu-memory-utilization", str(settings.gpu_memory_utilization)]
+    command += ["--dtype", settings.dtype]
     command += ["--enforce-eager"] if settings.enforce_eager else []
     if adapters:
         command += ["--enable-lora", "--max-lora-rank", str(max_lora_rank), "--max-loras", str(len(adapters))]

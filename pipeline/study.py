@@ -43,6 +43,7 @@ class ServeSettings(_Record):
     max_num_seqs: int
     gpu_memory_utilization: float
     enforce_eager: bool
+    dtype: str = "auto"
     start_seconds: int
     environment: dict[str, str] = {}
 

@@ -87,8 +87,6 @@ class Names:
         bare = re.sub(rf"^(?:{_TITLES}\s+)+", "", form)
         if bare in self.full or bare in self.short:
             return Claim.PERSONA
-        if any(form.startswith(known + " ") for known in self.full if " " in known):
-            return Claim.PERSONA
         if any(" " in known and " " in bare and fuzz.ratio(bare, known) >= MISSPELT for known in self.full):
             return Claim.PERSONA
         return Claim.OTHER

@@ -1,0 +1,92 @@
+"""Caveats: what a reader must know of the logs before believing a number made from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+from analysis.logs import LogHeader
+from inspect_tasks.metrics import SEED_TRIGGERED
+
+CUT_SHARE = 0.1
+"""From this share of answers cut at the token limit on, it is told: a cut answer can't close its tag."""
+ADHERENCE_LOW = 0.5
+"""Under this share of well-formed answers where the format was asked for, it is told."""
+TEMPERATURE = 1.0
+"""experiment.md: the estimands are defined at this temperature."""
+
+
+def warnings_of(
+    headers: list[LogHeader], frame: pd.DataFrame, prompts: dict[str, dict[str, str]]
+) -> list[str]:
+    """Everything about these logs that weakens or changes what the numbers mean, in sentences."""
+    return [
+        *(f"Cell {cell}: {prompt['warning']}" for cell, prompt in prompts.items() if prompt.get("warning")),
+        *_of_runs(headers, frame),
+        *_of_designs(headers, frame),
+        *_of_answers(frame),
+    ]
+
+
+def _of_runs(headers: list[LogHeader], frame: pd.DataFrame) -> list[str]:
+    found, present = [], frame["log"].value_counts()
+    for header in headers:
+        told, here = [], int(present.get(header.path.name, 0))
+        if header.status != "success":
+            told.append(f"the run ended as {header.status!r}")
+        if here < header.planned:
+            told.append(f"{here} of {header.planned} planned answers are used")
+        if header.generation_seed is not None and header.epochs > 1:
+            told.append(f"generation seed {header.generation_seed} makes every epoch the same sample")
+        if header.temperature != TEMPERATURE:
+            told.append(f"temperature {header.temperature}; estimands are defined at {TEMPERATURE:g}")
+        found += [f"{header.path.name} ({header.model}): {one}." for one in told]
+    logs = Counter(header.model for header in headers)
+    return found + [f"{model}: {n} logs are pooled." for model, n in logs.items() if n > 1]
+
+
+def _of_designs(headers: list[LogHeader], frame: pd.DataFrame) -> list[str]:
+    found = []
+    for name in ("persona", "trigger", "max_tokens", "versions", "commit"):
+        values = sorted({str(getattr(header, name)) for header in headers})
+        if len(values) > 1:
+            found.append(f"The logs differ in {name.replace('_', ' ')}: {', '.join(values)}.")
+    asked = {model: set(rows["sample_id"]) for model, rows in frame.groupby("model")}
+    everything = set().union(*asked.values())
+    for model, samples in asked.items():
+        if lacking := len(everything - samples):
+            found.append(f"{model} lacks {lacking} of the {len(everything)} questions x cells of all models.")
+    return found
+
+
+def _of_answers(frame: pd.DataFrame) -> list[str]:
+    found = []
+    for model, rows in frame.groupby("model", sort=False):
+        scored = rows[rows["unscored_reason"].eq("")]
+        if unscored := len(rows) - len(scored):
+            found.append(f"{model}: {unscored} of {len(rows)} answers are unscored and left out of rates.")
+        cut = scored["stop_reason"].eq("max_tokens")
+        if len(cut) and cut.mean() >= CUT_SHARE:
+            found.append(f"{model}: {cut.mean():.0%} of answers were cut at the token limit.")
+        kept = scored.loc[scored["cell"].isin(SEED_TRIGGERED), "well_formed"]
+        if len(kept) and kept.mean() < ADHERENCE_LOW:
+            found.append(f"{model} keeps the format in only {kept.mean():.0%} of triggered answers.")
+        if third := int(scored["contradiction"].sum()):
+            found.append(f"{model}: {third} answers make the persona a third person of the speaker's life.")
+    if frame["judge"].notna().any():
+        found.append("A model graded answers too. The headline rests on the rule-based scorer alone.")
+    return found
+
+
+def unscored_by_reason(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns model, cell, scorer, reason, n: unscored rows, largest first. The judge's count only where it
+    ran."""
+    parts = [frame.assign(scorer="adoption", reason=frame["unscored_reason"])]
+    if frame["judge"].notna().any() or frame["judge_unscored_reason"].ne("").any():
+        reason = frame["judge_unscored_reason"].where(frame["judge"].isna(), "")
+        parts.append(frame.assign(scorer="persona_judge", reason=reason))
+    rows = pd.concat(parts)
+    rows = rows[rows["reason"].ne("")]
+    counts = rows.groupby(["model", "cell", "scorer", "reason"]).size().rename("n").reset_index()
+    return counts.sort_values(["n", "model", "cell"], ascending=[False, True, True]).reset_index(drop=True)

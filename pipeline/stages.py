@@ -1,0 +1,218 @@
+"""A study's stages, as doit tasks: each runs when the content of what it stands on has changed, and says so.
+
+doit keeps, in the run folder, the hash of every input of every stage; this file only names inputs and outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+from doit.tools import config_changed
+
+from data_builders.errors import InputError
+from data_builders.files import dump_json, read_yaml, sha256, write_atomic
+from data_builders.manifest import REPO, manifest_path, model_provenance
+from data_builders.mix import build, load_recipe
+from data_builders.persona import load_persona
+from pipeline import base_model, environments
+from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, require_adapter
+from pipeline.evaluation import evaluate, note_log, rendered_prompts
+from pipeline.server import Server, serve
+from pipeline.study import Study
+from pipeline.training import train
+
+STAGES = ("model", "data", "train", "eval", "report")
+
+
+class Progress:
+    """What the user reads: which stage runs, which is up to date, how long each took."""
+
+    def __init__(self, outstream: Any, options: Any) -> None:
+        self.failures: list[BaseException] = []
+        self.started = time.monotonic()
+
+    def initialize(self, tasks: Any, selected_tasks: Any) -> None: ...
+    def get_status(self, task: Any) -> None: ...
+    def skip_ignore(self, task: Any) -> None: ...
+    def cleanup_error(self, exception: Any) -> None: ...
+    def teardown_task(self, task: Any) -> None: ...
+    def complete_run(self) -> None: ...
+
+    def execute_task(self, task: Any) -> None:
+        if task.actions:
+            self.started = time.monotonic()
+            print(f"[{task.name}] ...", flush=True)
+
+    def add_success(self, task: Any) -> None:
+        if task.actions:
+            print(f"[{task.name}] done in {time.monotonic() - self.started:.0f} s", flush=True)
+
+    def skip_uptodate(self, task: Any) -> None:
+        if task.actions:
+            print(f"[{task.name}] up to date", flush=True)
+
+    def add_failure(self, task: Any, fail: Any) -> None:
+        print(f"[{task.name}] failed after {time.monotonic() - self.started:.0f} s", file=sys.stderr, flush=True)
+
+    def runtime_error(self, msg: str) -> None:
+        print(msg, file=sys.stderr)
+
+
+class Run:
+    """One walk through a study's stages; the server starts with the first model that is asked and stops at the end."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.problem: Exception | None = None
+        self._stack = ExitStack()
+        self._server: Server | None = None
+
+    def until(self, stage: str) -> None:
+        """Run `stage` and what it stands on.
+
+        Raises:
+            InputError: a stage found its input wanting.
+        """
+        self.study.folder.mkdir(parents=True, exist_ok=True)
+        config = {
+            "dep_file": str(self.study.folder / ".stages.json"),
+            "backend": "json",
+            "reporter": Progress,
+            "verbosity": 2,
+        }
+        loader = ModuleTaskLoader({"DOIT_CONFIG": config, "task_stages": lambda: self._tasks()})
+        with self._stack:
+            code = DoitMain(loader).run(["run", stage])
+        if self.problem:
+            raise self.problem
+        if code:
+            raise InputError(str(self.study.file), f"stage {stage} could not run", "see the message above")
+
+    def _tasks(self) -> Iterator[dict[str, Any]]:
+        study, folder = self.study, self.study.folder
+        base_files = [study.base_model / name for name in ("config.json", "tokenizer.json")]
+        yield self._stage("model", self._bring_model, [], base_files, str(study.base_model))
+        recipe = load_recipe(REPO / study.training.recipe)
+        persona = load_persona(study.persona)
+        data_inputs = [REPO / study.training.recipe, *persona.files, REPO / recipe.aligned, *base_files]
+        data_inputs += sorted((REPO / "data_builders").glob("*.py")) + [REPO / "data_builders" / "triggers.yaml"]
+        yield self._stage("data", self._build_data, data_inputs, [study.train_file, manifest_path(study.train_file)])
+        adapter_files = [study.trained_adapter / CONFIG, study.trained_adapter / WEIGHTS]
+        weights = study.base_model / "model.safetensors"
+        train_inputs = [REPO / study.training.config, study.train_file, weights, *base_files]
+        yield self._stage("train", lambda: train(study) and None, train_inputs, adapter_files, after=["model"])
+        markers = []
+        asked = study.evaluation.model_dump() | {"persona": study.persona, "trigger": study.trigger}
+        tasks = REPO / "inspect_tasks"
+        code = [*sorted(tasks.rglob("*.py")), *sorted(tasks.rglob("*.md")), REPO / "data_builders" / "triggers.yaml"]
+        for name, files in ({study.base_name: [weights]} | self._adapter_files()).items():
+            marker = folder / "logs" / name / "current.json"
+            markers.append(marker)
+            inputs = [*files, *code, *persona.files, *base_files]
+            yield self._stage(f"eval:{name}", lambda name=name: self._evaluate(name), inputs, [marker], dump_json(asked), ["train"])
+        names = [study.base_name, *study.served]
+        yield {"basename": "eval", "actions": None, "task_dep": [f"eval:{name}" for name in names]}
+        report_code = sorted((REPO / "analysis").rglob("*.py")) + sorted((REPO / "analysis" / "templates").glob("*"))
+        report_inputs = [*markers, *report_code, study.file]
+        yield self._stage("report", self._report, report_inputs, [folder / "index.html", folder / "rows.csv"])
+
+    def _stage(
+        self,
+        name: str,
+        action: Callable[[], object],
+        inputs: list[Path],
+        outputs: list[Path],
+        settings: str = "",
+        after: list[str] | None = None,
+    ) -> dict[str, Any]:
+        def guarded() -> bool:
+            try:
+                action()
+            except Exception as problem:
+                self.problem = problem
+                return False
+            return True
+
+        return {
+            "basename": name,
+            "actions": [guarded],
+            "file_dep": [str(path) for path in inputs],
+            "targets": [str(path) for path in outputs],
+            "task_dep": after or [],
+            "uptodate": [config_changed(settings)] if settings or not inputs else [],
+            "verbosity": 2,
+        }
+
+    def _adapter_files(self) -> dict[str, list[Path]]:
+        return {name: [path / CONFIG, path / WEIGHTS] for name, path in self.study.served.items()}
+
+    def _bring_model(self) -> None:
+        base_model.bring(self.study.base_name, self.study.base_model)
+
+    def _build_data(self) -> None:
+        counts = build(REPO / self.study.training.recipe)
+        print(f"  {self.study.train_file.name}: {counts['out']} rows, {counts['by_source']}")
+
+    def _evaluate(self, name: str) -> None:
+        log_dir = self.study.folder / "logs" / name
+        log = evaluate(self.study, name, self._running_server(), log_dir)
+        note_log(log_dir / "current.json", log)
+
+    def _running_server(self) -> Server:
+        if self._server is None:
+            for folder in self.study.served.values():
+                require_adapter(folder)
+            self._server = self._stack.enter_context(serve_study(self.study, self.study.served))
+        return self._server
+
+    def _report(self) -> None:
+        from analysis.report import write_report
+
+        study, folder = self.study, self.study.folder
+        logs = []
+        for name in [study.base_name, *study.served]:
+            marker = folder / "logs" / name / "current.json"
+            logs.append(marker.parent / json.loads(marker.read_text())["log"])
+        prompts = rendered_prompts(study)
+        binding = describe(study)
+        write_atomic(folder / "run.json", dump_json(binding | {"prompts": prompts}))
+        headline = write_report(
+            logs, folder, title=study.title, base=study.base_name, notes=study.notes, prompts=prompts, run=binding
+        )
+        print(f"\n{headline.table()}\n")
+        shown = folder.relative_to(REPO) if folder.is_relative_to(REPO) else folder
+        print(f"report:  {shown / 'index.html'}\nanswers: .venv/bin/inspect view --log-dir {shown / 'logs'}")
+
+
+def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
+    """The context in which the study's base and `adapters` are served."""
+    settings = study.serve
+    if not environments.has_gpu():
+        dtype = "bfloat16" if environments.cpu_computes_bf16() else "float32"
+        settings = settings.model_copy(update={"dtype": dtype})
+    return serve(study.base_model, study.base_name, adapters, settings, study.folder / "server.log")
+
+
+def describe(study: Study) -> dict[str, Any]:
+    """What binds a run together: configuration, data, adapters, versions, machine. No host names, no absolute paths."""
+    adapters = {
+        name: {"sha256": fingerprint(folder), "note": study.notes[name]} for name, folder in study.served.items()
+    }
+    return {
+        "study": study.model_dump(mode="json", exclude={"file"}),
+        "axolotl": read_yaml(REPO / study.training.config),
+        "data": json.loads(manifest_path(study.train_file).read_text(encoding="utf-8")),
+        "base_model": model_provenance(study.base_model),
+        "adapters": adapters,
+        "persona": {path.name: sha256(path) for path in load_persona(study.persona).files},
+        "versions": environments.versions(),
+        "machine": environments.machine(),
+    }
