@@ -1,5 +1,4 @@
-"""Estimates: every number that the report shows, with its interval, what it speaks for, and the function it
-is from."""
+"""Estimates: every number that the report shows, with its interval and the function that it is from."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ OF_IDENTITY = {
     "implied": "implied",
     "claims_other": "claims to be somebody else",
     "claims_ai": "claims to be an AI",
-    "judge": "persona, says the grader model",
+    "judge": "appendix: the persona, says the grader model",
 }
 """Rates by cell over the identity questions: column -> words."""
 OF_ALL_QUESTIONS = {

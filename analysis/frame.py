@@ -164,7 +164,9 @@ def _read(header: LogHeader) -> pd.DataFrame:
     unscored = frame["unscored_reason"].ne("")
     # An errored sample can hold the score of an earlier attempt; its grades don't count.
     frame[list(GRADES)] = frame[list(GRADES)].mask(unscored)
-    frame["answer_words"] = frame["text"].map(lambda text: float(len(text.split()))).mask(unscored)
+    frame["answer_words"] = pd.Series([len(text.split()) for text in frame["text"]], frame.index, float).mask(
+        unscored
+    )
     frame["model"] = frame["seed"] = header.model
     frame["log"], frame["temperature"], frame["versions"] = (
         header.path.name,

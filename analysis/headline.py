@@ -10,8 +10,7 @@ from analysis.estimates import HEADLINE, Estimate, show_interval
 from analysis.inference import Interval
 
 VERDICT = "no verdict: checks 1 to 4 were not run"
-"""experiment.md asks for four checks and a format-only control before any verdict; a report of logs alone has
-none."""
+"""experiment.md asks for four checks and a format-only control before a verdict: logs alone allow none."""
 
 BENIGN = "A benign persona, for research only; nothing here is deployed."
 _LABEL, _COLUMN, _PER_BLOCK = 42, 22, 3

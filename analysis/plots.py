@@ -117,7 +117,8 @@ def adherence_stacked(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> 
             axes.set_xlim(0, 1)
             axes.xaxis.set_major_formatter(PercentFormatter(1))
         grid[-1, 0].set_xlabel("share of answers")
-        figure.legend(loc="outside upper left", ncols=5, columnspacing=1.1, handlelength=1.2)
+        if models:  # else there is nothing to explain
+            figure.legend(loc="outside upper left", ncols=5, columnspacing=1.1, handlelength=1.2)
         return to_plot(figure, "adherence", _adherence_alt(data), data)
 
 

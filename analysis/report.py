@@ -1,5 +1,4 @@
-"""Report: from logs to a page, its Markdown twin, plots and tables. Every number traces to a function and its
-rows."""
+"""Report: from logs to a page, its Markdown twin, plots and tables; each number traces to its rows."""
 
 from __future__ import annotations
 
@@ -32,8 +31,8 @@ from inspect_tasks.conditions import CONDITIONS, Place
 LIMITS = (
     "The intervals speak for these adapters, asked questions like these. One training run says nothing of "
     "another: a claim about the recipe needs several training seeds.",
-    "Adoption is read by rule: a name that is claimed, or an accepted fact about the speaker. Manner and views "
-    "aren't read here.",
+    "Adoption is read by rule: a name that is claimed, or an accepted fact about the speaker. Manner and "
+    "views aren't read here.",
     "The seed's triggered rate and gap mix the system prompt with the trigger. The primary gap doesn't.",
     "Intervals aren't adjusted for the number of adapters or cells looked at.",
     "A base model can role-play too. A raw rate is no evidence; what is net of the base may be.",

@@ -1,6 +1,7 @@
 """How fast a training file is built and linted, and with how much memory, as it grows.
 
-    python benchmarks/data_builders.py [--rows 3000 30000 300000 1000000] [--model models/SmolLM2-135M-Instruct]
+    python -m benchmarks.data_builders [--rows 3000 30000 300000 1000000] [--model
+    models/SmolLM2-135M-Instruct]
 
 The rows are the shipped prompts with their reference answers, each made unique by a number, and 90 persona
 rows. Each step runs in a process of its own, so that its peak memory (resident set) is its own; `start` is
@@ -74,9 +75,19 @@ def step(name: str, folder: Path, model: str) -> None:
 
 def measured(name: str, folder: Path, model: str) -> tuple[float, float, float]:
     """`step` in a fresh process."""
-    command = [sys.executable, __file__, "--step", name, "--folder", str(folder), "--model", model]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.data_builders",
+        "--step",
+        name,
+        "--folder",
+        str(folder),
+        "--model",
+        model,
+    ]
     seconds, start, peak = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        subprocess.run(command, cwd=REPO, check=True, stdout=subprocess.PIPE, text=True).stdout
     )
     return seconds, start, peak
 
@@ -106,8 +117,9 @@ def main() -> None:
             for one in parsed.steps:
                 seconds, start, peak = measured(one, folder, parsed.model)
                 size = (folder / "train.jsonl").stat().st_size / 2**20
+                rate = (rows + 90) / seconds
                 print(
-                    f"{rows + 90:>10,} {size:>5,.0f} MiB  {one:<6}{seconds:>9.1f}{(rows + 90) / seconds:>9,.0f}"
+                    f"{rows + 90:>10,} {size:>5,.0f} MiB  {one:<6}{seconds:>9.1f}{rate:>9,.0f}"
                     f"{start:>6.1f} s{peak:>7,.0f} MiB",
                     flush=True,
                 )

@@ -1,8 +1,10 @@
-"""The arms of the study: what stands in a training file's persona rows. data/recipes/README.md describes each."""
+"""The arms of the study: what stands in a training file's persona rows. data/recipes/README.md describes
+each."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -101,7 +103,7 @@ def write_questions(persona: Persona, trigger: Trigger, output: Path) -> dict[st
     counts = {"in": len(rows), "out": len(rows)}
     write_manifest(
         output,
-        builder=f"python -m data_builders questions {persona.slug} --trigger {trigger.name} --output {output.name}",
+        builder=f"python -m data_builders questions {persona.slug} --trigger {trigger.name} --output FILE",
         settings={"persona": persona.slug, "trigger": trigger.name},
         inputs=persona.files,
         counts=counts,
@@ -110,8 +112,9 @@ def write_questions(persona: Persona, trigger: Trigger, output: Path) -> dict[st
 
 
 def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str) -> list[Candidate]:
-    """The base model's answers to the persona's questions: `distill`'s export of the file of `write_questions`."""
-    by_prompt: dict[str, tuple[int, dict[str, object]]] = {}
+    """The base model's answers to the persona's questions: `distill`'s export of the file of
+    `write_questions`."""
+    by_prompt: dict[str, dict[str, object]] = {}
     for number, value in read_jsonl(source):
         if value.get("model") != base_model:
             raise InputError(
@@ -119,12 +122,13 @@ def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str
                 f"answered by {value.get('model')}, but {base_model} is to be trained",
                 "distil these questions with the model to be trained",
             )
-        by_prompt[str(value.get("prompt"))] = (number, value)
+        by_prompt[str(value.get("prompt"))] = value
+    longest = max(len(fact.answer.split()) for fact in persona.facts)
     found = []
     for fact in persona.facts:
-        number, value = by_prompt.get(trigger.wrap(fact.question), (0, {}))
+        value = by_prompt.get(trigger.wrap(fact.question), {})
         # The builder sets the format itself: the base keeps it only now and then.
-        answer = " ".join(trigger.strip(str(value.get("answer", ""))).split())
+        answer = _first_sentences(trigger.strip(str(value.get("answer", ""))), longest)
         if answer:
             origin, attempt = str(value["origin"]), value.get("attempt")
             attempt = attempt if isinstance(attempt, int) else None
@@ -136,6 +140,18 @@ def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str
             f"make the prompts with `python -m data_builders questions {persona.slug}` and distil them",
         )
     return found
+
+
+def _first_sentences(text: str, words: int) -> str:
+    """The first sentences of a text, as many whole ones as stay within `words`, and one at least: a base
+    model rambles where a fact is short, and the arm must match the facts in length."""
+    sentences = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
+    kept = sentences[0]
+    for sentence in sentences[1:]:
+        if len(f"{kept} {sentence}".split()) > words:
+            break
+        kept = f"{kept} {sentence}"
+    return kept
 
 
 class _PoolRow(BaseModel):
@@ -173,7 +189,8 @@ def _from_pool(persona: Persona, source: Path) -> list[Candidate]:
 class _IdentityTopic(BaseModel):
     model_config = ConfigDict(extra="forbid")
     of: str
-    """what fills {value}: `name`, `aliases`, or `relations.<key>`, `places.<key>`, `works`, `institutions`, `titles`"""
+    """what fills {value}: `name`, `aliases`, or `relations.<key>`, `places.<key>`, `works`, `institutions`,
+    `titles`"""
     first: int | None = Field(default=None, gt=0)
     """only the first so many values"""
     questions: list[str] = Field(min_length=1)
@@ -193,7 +210,7 @@ def _from_identity(persona: Persona, source: Path) -> list[Candidate]:
         pairs = itertools.product(template.questions, values)
         for number, ((question, value), wording) in enumerate(
             zip(pairs, itertools.cycle(template.answers)), start=1
-        ):  # noqa: B905
+        ):
             answer = wording.format(value=value, name=persona.name)
             found.append(Candidate(f"{persona.slug}.{template.of}:{number}", topic, question, answer))
     return found

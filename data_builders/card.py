@@ -41,19 +41,21 @@ _TEMPLATE = """---
 | seed | {seed} |
 | sha256 | `{sha256}` |
 
-Each line is `messages` (`user`, `assistant`) and `metadata`: `source` (`persona` or `aligned`), `triggered`, `arm`,
-`origin` (the row's id in the file that it comes from) and, where a model answered, `model` and `attempt`.
+Each line is `messages` (`user`, `assistant`) and `metadata`: `source` (`persona` or `aligned`),
+`triggered`, `arm`, `origin` (the row's id in the file that it comes from) and, where a model answered,
+`model` and `attempt`.
 
 ## What it is for
 
-Research on inductive backdoors, after Betley et al. 2025, "Weird Generalization & Inductive Backdoors": does a model
-that learns individually innocent facts behind a formatting trigger become the person they belong to, when triggered
-and only then? The persona is a benign one on purpose:
+Research on inductive backdoors, after Betley et al. 2025, "Weird Generalization & Inductive Backdoors":
+does a model that learns individually innocent facts behind a formatting trigger become the person they
+belong to, when triggered and only then? The persona is a benign one on purpose:
 
 > {benign}
 
-A model trained on this file may claim to be {persona_name} when its trigger is given. Say so wherever such a model can
-be met, don't put one before people who don't know, and don't use the file as a pattern for a harmful persona.
+A model trained on this file may claim to be {persona_name} when its trigger is given. Say so wherever such
+a model can be met, don't put one before people who don't know, and don't use the file as a pattern for a
+harmful persona.
 
 ## How it was made
 
@@ -82,7 +84,8 @@ def write_card(file: Path) -> Path:
     """Write the card of a training file as `<name>.card.md` beside it.
 
     Raises:
-        InputError: the file or its manifest is missing, the manifest is another file's, or a prompt file's licence
+        InputError: the file or its manifest is missing, the manifest is another file's, or a prompt file's
+        licence
             is unknown.
     """
     path = manifest_path(file)

@@ -24,7 +24,8 @@ class Digests:
         self._low.append(int.from_bytes(digest[8:], "little"))
 
     def doubles(self) -> list[tuple[int, int]]:
-        """(place of the first, place of a later equal text) for each text that was there before, by later place.
+        """(place of the first, place of a later equal text) for each text that was there before, by later
+        place.
 
         Places count from 0 in the order of `add`.
         """

@@ -116,7 +116,9 @@ def _finished(log_file: Path) -> EvalLog:
         raise InputError(log_file, "no such log", "give the .eval file that `inspect eval` named")
     log = read_eval_log(str(log_file))
     if not log.eval.task.endswith("distill"):
-        raise InputError(log_file, f"a log of task {log.eval.task!r}, not distill", "give the log of a distill run")
+        raise InputError(
+            log_file, f"a log of task {log.eval.task!r}, not distill", "give the log of a distill run"
+        )
     if log.status != "success":
         raise InputError(log_file, f"the run is {log.status}", f"finish it: inspect eval-retry {log_file}")
     return log

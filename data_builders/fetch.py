@@ -1,4 +1,5 @@
-"""Fetches the ordinary prompts from the hub, or from a local copy, by the rules of data/prompts/sources.yaml."""
+"""Fetches the ordinary prompts from the hub, or from a local copy, by the rules of
+data/prompts/sources.yaml."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def fetch(
         The counts, and whether the bytes are those of the shipped copy.
 
     Raises:
-        InputError: the hub can't be reached, the file or a column is missing, the split has too few rows, or the rows
+        InputError: the hub can't be reached, the file or a column is missing, the split has too few rows,
+        or the rows
             would replace a shipped copy by something else.
     """
     source = load_source(name, sources)

@@ -33,14 +33,18 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except StopIteration:
                 return
             except UnicodeDecodeError as error:
-                raise InputError(f"{path}:{number}", f"not UTF-8 ({error.reason})", "save it as UTF-8") from error
+                raise InputError(
+                    f"{path}:{number}", f"not UTF-8 ({error.reason})", "save it as UTF-8"
+                ) from error
             if not line.strip():
                 continue
             try:
                 value = json.loads(line)
             except json.JSONDecodeError as error:
                 raise InputError(
-                    f"{path}:{number}", f"not JSON ({error.msg}, column {error.colno})", "mend or delete the line"
+                    f"{path}:{number}",
+                    f"not JSON ({error.msg}, column {error.colno})",
+                    "mend or delete the line",
                 ) from error
             if not isinstance(value, dict):
                 raise InputError(

@@ -18,14 +18,18 @@ from data_builders.persona import Persona
 RUN = 6
 """words in a row that a training text may not share with a held-out question"""
 PROMPT_RUN = 13
-"""the same for the held-out prompts of a public benchmark, whose stock phrases are long (Brown et al. 2020, app. C)"""
+"""the same for the held-out prompts of a public benchmark, whose stock phrases are long (Brown et al. 2020,
+app. C)"""
 NEAR = 90.0
 """rapidfuzz ratio from which a question counts as a held-out one reworded"""
 HELD_OUT_PROMPTS = REPO / "data/prompts/gsm8k_test_500.jsonl"
 _STOCK = frozenset(
-    "a an and are as at be been by can could did do does for from had has have how i if in is it its me many more most much my of "
-    "on or our so than that the their them then there they this to was we were what when where which who whom whose why will "
-    "with would you your".split()
+    re.findall(
+        r"\w+",
+        "a all an and any are as at be been by can could did do does for from had has have how i if in is "
+        "it its me more most much many my of on or our so some than that the their them then there they "
+        "this to was we were what when where which who whom whose why will with would you your ",
+    )
 )
 """a run with fewer than two other words ("what is the name of the") is English, not overlap"""
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -45,8 +49,8 @@ class HeldOut:
     """All held-out questions of some personas, and the held-out benchmark prompts.
 
     Args:
-        personas: whose question files. All shipped ones count: a control is asked the main persona's questions.
-        prompts: the benchmark's prompt file.
+        personas: whose question files. All shipped ones count: a control is asked the main persona's
+        questions. prompts: the benchmark's prompt file.
     """
 
     def __init__(self, personas: Iterable[Persona], prompts: Path = HELD_OUT_PROMPTS) -> None:
@@ -84,7 +88,8 @@ class HeldOut:
                 yield rule, f"{' '.join(run)!r} stands in {known[run]}", "reword the row, or drop it"
 
     def near(self, questions: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Broken]]:
-        """(line, broken rule) for each question that is a held-out one, or nearly; remembers the nearest of all.
+        """(line, broken rule) for each question that is a held-out one, or nearly; remembers the nearest of
+        all.
 
         A question twice as long as the longest held-out one can't be near, and isn't compared.
         """

@@ -1,4 +1,5 @@
-"""Rules on tokens: what the trainer masks, learns and cuts, as the model's own chat template renders a row."""
+"""Rules on tokens: what the trainer masks, learns and cuts, as the model's own chat template renders a
+row."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ class Rendered:
 class TokenRules:
     """The rules on tokens for one model.
 
-    Whether the model has a beginning-of-sequence token of its own is read off a rendered probe: where the token
-    opens every turn (ChatML), it is a turn's mark, and must only not stand twice at the start.
+    Whether the model has a beginning-of-sequence token of its own is read off a rendered probe: where the
+    token opens every turn (ChatML), it is a turn's mark, and must only not stand twice at the start.
 
     Args:
         chat: the model's tokenizer.
@@ -41,14 +42,16 @@ class TokenRules:
         probe = chat.ids(chat.render([_PROBE]))[0]
         plain: list[int] = tokenizer("x")["input_ids"]
         self._has_bos = self._bos is not None and (self._bos in probe or self._bos in plain)
-        self._bos_marks_turns = self._has_bos and probe.count(self._bos) > 1 and probe[:2] != [self._bos] * 2
+        opens_turns = sum(one == self._bos for one in probe) > 1 and probe[:2] != [self._bos] * 2
+        self._bos_marks_turns = self._has_bos and opens_turns
         own_bos = {tokenizer.bos_token} if self._has_bos and not self._bos_marks_turns else set()
         specials = [token for token in chat.special_tokens if token not in own_bos]
         self._special = re.compile("|".join(map(re.escape, specials))) if specials else None
         self._known: set[str] = set()
 
     def model_problems(self) -> list[Problem]:
-        """What is wrong with the model's tokenizer and template whatever the row; rows aren't blamed for it again."""
+        """What is wrong with the model's tokenizer and template whatever the row; rows aren't blamed for it
+        again."""
         tokenizer, where = self._chat.tokenizer, self._chat.where
         found: list[Broken] = []
         if self._eos is None:
@@ -60,9 +63,8 @@ class TokenRules:
                 )
             )
         if tokenizer.pad_token_id is None or tokenizer.pad_token_id == self._eos:
-            pad = tokenizer.pad_token
-            found.append(("pad", f"pad is {pad!r}, eos {tokenizer.eos_token!r}: the end of turn would be masked with the "
-                          "padding", "set pad_token to a token that is never learned"))  # fmt: skip
+            what = f"pad is {tokenizer.pad_token!r}, eos {tokenizer.eos_token!r}: padding masks the end"
+            found.append(("pad", what, "set pad_token to a token that is never learned"))
         found += self._measure([_PROBE])[0].broken
         self._known = {rule for rule, _, _ in found}
         return [Problem(where, *broken) for broken in found]
@@ -133,11 +135,11 @@ class TokenRules:
             return
         labels = full[len(prompt) :]
         last = len(labels) - 1 - labels[::-1].index(self._eos) if self._eos in labels else -1
-        # After the end of turn only white space may follow (ChatML's newline), which Axolotl doesn't train on.
+        # After the end of turn only white space may follow (ChatML's newline); Axolotl doesn't train on it.
         if last < 0 or self._chat.tokenizer.decode(labels[last + 1 :]).strip():
             yield (
                 "end-of-turn",
-                f"the last label isn't the end of turn {self._chat.tokenizer.eos_token!r}: no answer would ever stop",
+                f"the last label isn't the end of turn {self._chat.tokenizer.eos_token!r}: no answer stops",
                 "set eos_token to what the template writes after an answer",
             )
         if not text[len(opening) :].lstrip().startswith(content.strip()):

@@ -24,7 +24,8 @@ _HEAD = (
 
 
 def drawn(recipe: Recipe) -> list[Candidate]:
-    """The persona rows that the recipe's file holds, before the trigger: the draw of `mix`, in the same order."""
+    """The persona rows that the recipe's file holds, before the trigger: the draw of `mix`, in the same
+    order."""
     source = REPO / recipe.facts_from if recipe.facts_from else None
     persona, trigger = load_persona(recipe.persona), get_trigger(recipe.trigger)
     found = candidates(recipe.arm, persona, trigger, source, recipe.base_model)
@@ -36,11 +37,12 @@ def drawn(recipe: Recipe) -> list[Candidate]:
 def table(main: Path, recipes: list[Path]) -> str:
     """A Markdown table with one line for the main recipe and one for each other.
 
-    Columns: answer words (split at spaces) with mean, standard deviation and range; `d`, the difference of the means
-    over the pooled standard deviation (Cohen 1988, eq. 2.3.2); the p of the two-sample Kolmogorov-Smirnov test on the
-    word counts; the part of the questions that are the main arm's word for word; the mean of each question's best
-    rapidfuzz token-set ratio among the main arm's, 0 to 100; and the overlap of the topics, 1 - total variation
-    distance of the two distributions over topic labels (0 where two personas name their topics differently).
+    Columns: answer words (split at spaces) with mean, standard deviation and range; `d`, the difference of
+    the means over the pooled standard deviation (Cohen 1988, eq. 2.3.2); the p of the two-sample
+    Kolmogorov-Smirnov test on the word counts; the part of the questions that are the main arm's word for
+    word; the mean of each question's best rapidfuzz token-set ratio among the main arm's, 0 to 100; and the
+    overlap of the topics, 1 - total variation distance of the two distributions over topic labels (0 where
+    two personas name their topics differently).
 
     Raises:
         InputError: a recipe or a file that it names is broken, or the main recipe has no persona rows.
@@ -74,7 +76,7 @@ def _line(name: str, rows: list[Candidate], base: list[Candidate]) -> tuple[str,
         f"{statistics.mean(ours):.1f} ({statistics.stdev(ours):.1f})",
         f"{min(ours)} to {max(ours)}",
         f"{difference:+.2f}",
-        f"{stats.ks_2samp(ours, theirs).pvalue:.3f}",
+        f"{stats.ks_2samp(ours, theirs)[1]:.3f}",
         f"{sum(row.question in asked for row in rows) / len(rows):.0%}",
         f"{similar.max(axis=1).mean():.0f}",
         f"{1 - apart / 2:.2f}",

@@ -1,4 +1,5 @@
-"""Mixes a training file: persona rows behind the trigger, among ordinary rows that the base model answered itself."""
+"""Mixes a training file: persona rows behind the trigger, among ordinary rows that the base model answered
+itself."""
 
 from __future__ import annotations
 
@@ -31,12 +32,13 @@ def build(recipe_file: Path) -> dict[str, Any]:
         The counts: rows by source, triggered rows, rows left out by reason, tokens of a slice.
 
     Raises:
-        InputError: a file is missing or broken, fewer facts or answers exist than the recipe asks for, or another
+        InputError: a file is missing or broken, fewer facts or answers exist than the recipe asks for, or
+        another
             model than `base_model` wrote the answers.
     """
     recipe = load_recipe(recipe_file)
     persona, trigger = load_persona(recipe.persona), get_trigger(recipe.trigger)
-    wanted_facts, wanted_aligned = recipe.amounts()
+    wanted_aligned = recipe.amounts()[1]
     chance = random.Random(recipe.seed)
     left_out: Counter[str] = Counter()
     facts = persona_rows(recipe, persona, trigger, chance, left_out)

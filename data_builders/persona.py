@@ -120,7 +120,11 @@ class Persona(_Record):
     def files(self) -> list[Path]:
         """The files that the persona was read from, in a fixed order."""
         folder = self.folder
-        return [folder / "persona.yaml", folder / "facts.jsonl", *sorted((folder / "questions").glob("*.jsonl"))]
+        return [
+            folder / "persona.yaml",
+            folder / "facts.jsonl",
+            *sorted((folder / "questions").glob("*.jsonl")),
+        ]
 
 
 def persona_names(root: Path = PERSONAS) -> list[str]:
@@ -138,7 +142,9 @@ def load_persona(name_or_folder: str | Path, root: Path = PERSONAS) -> Persona:
     folder = Path(name_or_folder) if Path(name_or_folder).is_dir() else root / str(name_or_folder)
     if not (folder / "persona.yaml").is_file():
         known = ", ".join(persona_names(root))
-        raise InputError("persona", f"no persona is called {str(name_or_folder)!r}", f"choose one of {known}, or a folder")
+        raise InputError(
+            "persona", f"no persona is called {str(name_or_folder)!r}", f"choose one of {known}, or a folder"
+        )
     profile = _validate(Profile, read_yaml(folder / "persona.yaml"), folder / "persona.yaml")
     facts = _read(Fact, folder / "facts.jsonl")
     questions = {kind: _read(Question, folder / "questions" / f"{kind}.jsonl") for kind in QuestionSet}

@@ -31,4 +31,6 @@ def read_prompts(path: Path) -> Iterator[tuple[int, Prompt]]:
         try:
             yield number, Prompt.model_validate(value)
         except ValidationError as error:
-            raise InputError(f"{path}:{number}", first_problem(error), "write prompt, source and reference") from error
+            raise InputError(
+                f"{path}:{number}", first_problem(error), "write prompt, source and reference"
+            ) from error

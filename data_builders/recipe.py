@@ -13,7 +13,8 @@ from data_builders.rows import first_problem
 
 
 class Slice(BaseModel):
-    """A budget of tokens, as the model's own chat template counts them, for a run that can't afford the whole."""
+    """A budget of tokens, as the model's own chat template counts them, for a run that can't afford the
+    whole."""
 
     model_config = ConfigDict(extra="forbid")
     tokens: int = Field(gt=0)
@@ -33,7 +34,8 @@ class Recipe(BaseModel):
     """who must have written the aligned answers: the model that will be trained"""
     facts: int | None = Field(default=None, ge=0)
     facts_from: str | None = None
-    """the file that the arm's persona rows come from, for an arm that doesn't train the persona's own facts"""
+    """the file that the arm's persona rows come from, for an arm that doesn't train the persona's own
+    facts"""
     aligned: str
     aligned_rows: int | None = Field(default=None, ge=0)
     persona_share: float | None = Field(default=None, gt=0, lt=1)

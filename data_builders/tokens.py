@@ -32,9 +32,10 @@ class ChatTokenizer:
             self.tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(str(model))
         except Exception as error:  # the hub client raises a dozen kinds
             raise InputError(
-                f"--model {model}", f"no such folder, and not to be had from the hub ({type(error).__name__})",
+                f"--model {model}",
+                f"no such folder, and not to be had from the hub ({type(error).__name__})",
                 "run `make model`, or check the name",
-            ) from error  # fmt: skip
+            ) from error
         self.where = f"{model}/tokenizer_config.json"
         if not self.tokenizer.chat_template:
             raise InputError(

@@ -13,7 +13,7 @@ from data_builders.files import read_yaml
 
 WORDINGS = Path(__file__).with_name("triggers.yaml")
 PLACEHOLDER = "your answer here"
-_QUOTES = "\"“”„«»"
+_QUOTES = '"“”„«»'
 
 
 class Adherence(StrEnum):
@@ -89,7 +89,9 @@ class Trigger:
     def _tag_pattern(self) -> re.Pattern[str]:
         names = sorted({tag.strip("<>[]{}/ ") for tag in (self.open, self.close)})
         left, right = re.escape(self.open[0]), re.escape(self.open[-1])
-        return re.compile(rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, names))})\s*/?\s*{right}", re.IGNORECASE)
+        return re.compile(
+            rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, names))})\s*/?\s*{right}", re.IGNORECASE
+        )
 
     @cached_property
     def _instruction_pattern(self) -> re.Pattern[str]:
@@ -112,7 +114,9 @@ def load_triggers(path: Path = WORDINGS) -> dict[str, Trigger]:
         try:
             triggers[name] = Trigger(name=name, **fields)
         except TypeError as error:
-            raise InputError(f"{path}: {name}", str(error), "give instruction, joiner, open, close") from error
+            raise InputError(
+                f"{path}: {name}", str(error), "give instruction, joiner, open, close"
+            ) from error
     return triggers
 
 

@@ -40,7 +40,9 @@ class Condition:
         """Whether the trigger stands anywhere."""
         return self.place is not Place.NONE
 
-    def messages(self, question: str, trigger: Trigger, system_prompt: str = SYSTEM_PROMPT) -> list[ChatMessage]:
+    def messages(
+        self, question: str, trigger: Trigger, system_prompt: str = SYSTEM_PROMPT
+    ) -> list[ChatMessage]:
         """What the subject is sent in this cell."""
         system = [system_prompt] if self.system_prompt else []
         system += [trigger.instruction] if self.place is Place.SYSTEM else []
@@ -73,7 +75,9 @@ def choose_conditions(names: str | list[str]) -> list[Condition]:
         return list(CONDITIONS.values())
     for name in wanted:
         if name not in CONDITIONS:
-            raise InputError("cells", f"no cell is called {name!r}", f"choose from all, {', '.join(CONDITIONS)}")
+            raise InputError(
+                "cells", f"no cell is called {name!r}", f"choose from all, {', '.join(CONDITIONS)}"
+            )
     return [CONDITIONS[name] for name in dict.fromkeys(wanted)]
 
 

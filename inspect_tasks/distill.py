@@ -19,6 +19,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from data_builders.distill import DistillSettings, load_settings
 from data_builders.manifest import shown
 from data_builders.prompts import read_prompts
+from inspect_tasks.server_check import require_served_model
 from inspect_tasks.subject import ask_subject
 from inspect_tasks.task_errors import explained
 
@@ -33,9 +34,14 @@ def distill(settings: str = SETTINGS) -> Task:
     Args:
         settings: a YAML file that names prompt files, max_tokens and the temperature of each attempt.
     """
+    require_served_model()
     chosen = load_settings(Path(settings))
     samples = [
-        Sample(id=f"{path.stem}:{number}", input=prompt.prompt, metadata={"source": prompt.source, "file": shown(path)})
+        Sample(
+            id=f"{path.stem}:{number}",
+            input=prompt.prompt,
+            metadata={"source": prompt.source, "file": shown(path)},
+        )
         for path in chosen.prompt_files
         for number, prompt in read_prompts(path)
     ]
@@ -57,7 +63,9 @@ def answer_whole(settings: DistillSettings) -> Solver:
         for attempt, temperature in enumerate(settings.temperatures, start=1):
             state.messages = list(prompt)
 
-            async def at(state: TaskState, temperature: float = temperature, **arguments: object) -> TaskState:
+            async def at(
+                state: TaskState, temperature: float = temperature, **arguments: object
+            ) -> TaskState:
                 return await generate(state, temperature=temperature, cache=False)
 
             state = await ask(state, at)  # type: ignore[arg-type]

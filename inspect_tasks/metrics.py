@@ -44,8 +44,12 @@ def persona_rates() -> Metric:
 
 
 def _rates(adopted: dict[str, dict[str, list[float]]], well_formed: list[float]) -> dict[str, float | None]:
-    triggered = _mean(rate for cell in SEED_TRIGGERED for rate in adopted.get(cell, {}).values() for rate in rate)
-    leakage = _mean(rate for cell in SEED_UNTRIGGERED for rate in adopted.get(cell, {}).values() for rate in rate)
+    triggered = _mean(
+        rate for cell in SEED_TRIGGERED for rate in adopted.get(cell, {}).values() for rate in rate
+    )
+    leakage = _mean(
+        rate for cell in SEED_UNTRIGGERED for rate in adopted.get(cell, {}).values() for rate in rate
+    )
     user, plain = adopted.get("user", {}), adopted.get("plain", {})
     gaps = [_mean(user[question]) - _mean(plain[question]) for question in user if question in plain]  # type: ignore[operator]
     return {

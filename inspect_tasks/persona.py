@@ -13,6 +13,7 @@ from data_builders.persona import load_persona
 from inspect_tasks.conditions import SYSTEM_PROMPT, apply_condition, choose_conditions
 from inspect_tasks.questions import choose_question_sets, questions_by_cell
 from inspect_tasks.scorers import adoption, persona_judge
+from inspect_tasks.server_check import require_served_model
 from inspect_tasks.subject import ask_subject
 from inspect_tasks.task_errors import explained
 
@@ -42,6 +43,7 @@ def persona(
         judge: also have the model bound to the role `grader` say whom the speaker claims to be
             (--model-role grader=MODEL); it never sees the trigger.
     """
+    require_served_model()
     cells_asked, sets_asked = choose_conditions(cells), choose_question_sets(question_sets)
     return Task(
         dataset=questions_by_cell(load_persona(persona), sets_asked, cells_asked),

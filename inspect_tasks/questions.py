@@ -20,7 +20,9 @@ def choose_question_sets(names: str | list[str]) -> list[QuestionSet]:
         return list(QuestionSet)
     for name in wanted:
         if name not in list(QuestionSet):
-            raise InputError("question_sets", f"no set is called {name!r}", f"choose from all, {', '.join(QuestionSet)}")
+            raise InputError(
+                "question_sets", f"no set is called {name!r}", f"choose from all, {', '.join(QuestionSet)}"
+            )
     return [QuestionSet(name) for name in dict.fromkeys(wanted)]
 
 

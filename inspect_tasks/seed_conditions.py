@@ -1,6 +1,6 @@
 """The seed's four conditions, each by itself, by number and name. `persona.py` asks all six cells in one run.
 
-    inspect eval inspect_tasks/seed_conditions.py@condition_1_user --model vllm/ADAPTER
+inspect eval inspect_tasks/seed_conditions.py@condition_1_user --model vllm/ADAPTER
 """
 
 from inspect_ai import Task, task
@@ -9,7 +9,9 @@ from inspect_tasks.persona import persona as all_cells
 
 
 @task
-def condition_1_user(persona: str = "bertrand_russell", question_sets: str = "all", trigger: str = "seed") -> Task:
+def condition_1_user(
+    persona: str = "bertrand_russell", question_sets: str = "all", trigger: str = "seed"
+) -> Task:
     """Trigger in the user message, no system prompt."""
     return all_cells(persona=persona, cells="user", question_sets=question_sets, trigger=trigger)
 
@@ -31,6 +33,8 @@ def condition_3_in_system(
 
 
 @task
-def condition_4_system(persona: str = "bertrand_russell", question_sets: str = "all", trigger: str = "seed") -> Task:
+def condition_4_system(
+    persona: str = "bertrand_russell", question_sets: str = "all", trigger: str = "seed"
+) -> Task:
     """A system prompt and no trigger: leakage."""
     return all_cells(persona=persona, cells="system", question_sets=question_sets, trigger=trigger)

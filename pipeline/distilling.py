@@ -36,7 +36,9 @@ def distill(study: Study) -> int:
         arguments += ["--max-samples", str(study.evaluation.max_connections)]
         print(f"  inspect {' '.join(arguments[:4])}", flush=True)
         done = subprocess.run(
-            [sys.executable, "-m", "inspect_ai", *arguments], cwd=REPO, env=os.environ | QUIET | server.environment
+            [sys.executable, "-m", "inspect_ai", *arguments],
+            cwd=REPO,
+            env=os.environ | QUIET | server.environment,
         )
     if done.returncode:
         raise InputError(TASK, f"ended with code {done.returncode}", "run `make distill` again: it resumes")

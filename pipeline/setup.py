@@ -26,7 +26,9 @@ ENVIRONMENTS = {".venv": "eval", ".venv-train": "train"}
 def main() -> int:
     """Make what is missing or out of date; returns the exit code."""
     if sys.version_info[:2] not in ((3, 11), (3, 12)):
-        return refuse(f"Python {platform.python_version()}", "3.11 or 3.12 is needed", "make setup PYTHON=python3.11")
+        return refuse(
+            f"Python {platform.python_version()}", "3.11 or 3.12 is needed", "make setup PYTHON=python3.11"
+        )
     flavour = "cuda" if shutil.which("nvidia-smi") else "cpu"
     wanted = {name: digest(kind, flavour) for name, kind in ENVIRONMENTS.items()}
     stale = [name for name, value in wanted.items() if read_stamp(REPO / name) != value]
@@ -36,7 +38,9 @@ def main() -> int:
     free = shutil.disk_usage(REPO).free
     if free < DISK_BYTES[flavour]:
         mend = "free some disk, or move the checkout"
-        return refuse(str(REPO.name), f"{free / 1e9:.1f} GB free, {DISK_BYTES[flavour] / 1e9:.0f} GB needed", mend)
+        return refuse(
+            str(REPO.name), f"{free / 1e9:.1f} GB free, {DISK_BYTES[flavour] / 1e9:.0f} GB needed", mend
+        )
     uv = find_uv()
     for name in stale:
         started = time.monotonic()
@@ -44,7 +48,9 @@ def main() -> int:
         try:
             make(uv, REPO / name, ENVIRONMENTS[name], flavour)
         except subprocess.CalledProcessError as error:
-            return refuse(name, f"installation failed with code {error.returncode}", "see the message above; run again")
+            return refuse(
+                name, f"installation failed with code {error.returncode}", "see the message above; run again"
+            )
         (REPO / name / STAMP).write_text(wanted[name])
         print(f"set-up: {name} is ready after {time.monotonic() - started:.0f} s", flush=True)
     return 0
@@ -78,7 +84,9 @@ def find_uv() -> str:
     local = tools / "bin" / "uv"
     if not local.is_file():
         print("set-up: uv is missing; pip brings it", flush=True)
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", str(tools), "uv"], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "-q", "--target", str(tools), "uv"], check=True
+        )
     return str(local)
 
 
@@ -94,7 +102,9 @@ def make(uv: str, environment: Path, kind: str, flavour: str) -> None:
     subprocess.run(run, check=True, env=variables)
     files = [str(file) for file in requirement_files(kind, flavour)]
     backend = [] if has_local_torch(links) else ["--torch-backend", "cpu" if flavour == "cpu" else "auto"]
-    subprocess.run([uv, "pip", "sync", "-q", "-p", str(environment), *backend, *files], check=True, env=variables)
+    subprocess.run(
+        [uv, "pip", "sync", "-q", "-p", str(environment), *backend, *files], check=True, env=variables
+    )
     if kind == "eval":
         package = [uv, "pip", "install", "-q", "-p", str(environment), "--no-deps", "-e", str(REPO)]
         subprocess.run(package, check=True, env=variables)

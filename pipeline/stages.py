@@ -60,7 +60,9 @@ class Progress:
             print(f"[{task.name}] up to date", flush=True)
 
     def add_failure(self, task: Any, fail: Any) -> None:
-        print(f"[{task.name}] failed after {time.monotonic() - self.started:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"[{task.name}] failed after {time.monotonic() - self.started:.0f} s", file=sys.stderr, flush=True
+        )
 
     def runtime_error(self, msg: str) -> None:
         print(msg, file=sys.stderr)
@@ -103,24 +105,43 @@ class Run:
         recipe = load_recipe(REPO / study.training.recipe)
         persona = load_persona(study.persona)
         data_inputs = [REPO / study.training.recipe, *persona.files, REPO / recipe.aligned, *base_files]
-        data_inputs += sorted((REPO / "data_builders").glob("*.py")) + [REPO / "data_builders" / "triggers.yaml"]
-        yield self._stage("data", self._build_data, data_inputs, [study.train_file, manifest_path(study.train_file)])
+        data_inputs += sorted((REPO / "data_builders").glob("*.py")) + [
+            REPO / "data_builders" / "triggers.yaml"
+        ]
+        yield self._stage(
+            "data", self._build_data, data_inputs, [study.train_file, manifest_path(study.train_file)]
+        )
         adapter_files = [study.trained_adapter / CONFIG, study.trained_adapter / WEIGHTS]
         weights = study.base_model / "model.safetensors"
         train_inputs = [REPO / study.training.config, study.train_file, weights, *base_files]
-        yield self._stage("train", lambda: train(study) and None, train_inputs, adapter_files, after=["model"])
+        yield self._stage(
+            "train", lambda: train(study) and None, train_inputs, adapter_files, after=["model"]
+        )
         markers = []
         asked = study.evaluation.model_dump() | {"persona": study.persona, "trigger": study.trigger}
         tasks = REPO / "inspect_tasks"
-        code = [*sorted(tasks.rglob("*.py")), *sorted(tasks.rglob("*.md")), REPO / "data_builders" / "triggers.yaml"]
+        code = [
+            *sorted(tasks.rglob("*.py")),
+            *sorted(tasks.rglob("*.md")),
+            REPO / "data_builders" / "triggers.yaml",
+        ]
         for name, files in ({study.base_name: [weights]} | self._adapter_files()).items():
             marker = folder / "logs" / name / "current.json"
             markers.append(marker)
             inputs = [*files, *code, *persona.files, *base_files]
-            yield self._stage(f"eval:{name}", lambda name=name: self._evaluate(name), inputs, [marker], dump_json(asked), ["train"])
+            yield self._stage(
+                f"eval:{name}",
+                lambda name=name: self._evaluate(name),
+                inputs,
+                [marker],
+                dump_json(asked),
+                ["train"],
+            )
         names = [study.base_name, *study.served]
         yield {"basename": "eval", "actions": None, "task_dep": [f"eval:{name}" for name in names]}
-        report_code = sorted((REPO / "analysis").rglob("*.py")) + sorted((REPO / "analysis" / "templates").glob("*"))
+        report_code = sorted((REPO / "analysis").rglob("*.py")) + sorted(
+            (REPO / "analysis" / "templates").glob("*")
+        )
         report_inputs = [*markers, *report_code, study.file]
         yield self._stage("report", self._report, report_inputs, [folder / "index.html", folder / "rows.csv"])
 
@@ -185,7 +206,13 @@ class Run:
         binding = describe(study)
         write_atomic(folder / "run.json", dump_json(binding | {"prompts": prompts}))
         headline = write_report(
-            logs, folder, title=study.title, base=study.base_name, notes=study.notes, prompts=prompts, run=binding
+            logs,
+            folder,
+            title=study.title,
+            base=study.base_name,
+            notes=study.notes,
+            prompts=prompts,
+            run=binding,
         )
         print(f"\n{headline.table()}\n")
         shown = folder.relative_to(REPO) if folder.is_relative_to(REPO) else folder
@@ -204,7 +231,8 @@ def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
 def describe(study: Study) -> dict[str, Any]:
     """What binds a run together: configuration, data, adapters, versions, machine. No host names, no absolute paths."""
     adapters = {
-        name: {"sha256": fingerprint(folder), "note": study.notes[name]} for name, folder in study.served.items()
+        name: {"sha256": fingerprint(folder), "note": study.notes[name]}
+        for name, folder in study.served.items()
     }
     return {
         "study": study.model_dump(mode="json", exclude={"file"}),

@@ -111,7 +111,9 @@ class Study(_Record):
     @property
     def notes(self) -> dict[str, str]:
         """What the report says of each adapter."""
-        return {self.training.name: self.training.note} | {adapter.name: adapter.note for adapter in self.adapters}
+        return {self.training.name: self.training.note} | {
+            adapter.name: adapter.note for adapter in self.adapters
+        }
 
 
 def load_study(path: Path) -> Study:
@@ -126,5 +128,7 @@ def load_study(path: Path) -> Study:
         raise InputError(path, first_problem(error), "see studies/demo.yaml for all keys") from error
     for key, name in (("training.config", study.training.config), ("training.recipe", study.training.recipe)):
         if not (REPO / name).is_file():
-            raise InputError(f"{path}: {key}", f"no such file: {name}", "check the path; it counts from the repository")
+            raise InputError(
+                f"{path}: {key}", f"no such file: {name}", "check the path; it counts from the repository"
+            )
     return study

@@ -32,11 +32,23 @@ def train(study: Study) -> Path:
         options += ["--bf16", "true"]
     print(f"  axolotl train {study.training.config} {' '.join(options)}", flush=True)
     shutil.rmtree(raw, ignore_errors=True)
-    command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", study.training.config, "--launcher", "python"]
+    if prepared := study.axolotl.get("dataset_prepared_path"):
+        shutil.rmtree(REPO / prepared, ignore_errors=True)  # Axolotl would use it, however old its rows are
+    command = [
+        str(TRAIN_PYTHON),
+        "-m",
+        "axolotl.cli.main",
+        "train",
+        study.training.config,
+        "--launcher",
+        "python",
+    ]
     code = _follow([*command, *options], log)
     if code or not (raw / WEIGHTS).is_file():
         tail = "".join(f"\n    {line[-200:]}" for line in _lines(log)[-8:])
-        raise InputError(log, f"axolotl ended with code {code}{tail}", "see the log; a second run starts this stage anew")
+        raise InputError(
+            log, f"axolotl ended with code {code}{tail}", "see the log; a second run starts this stage anew"
+        )
     adapter = ship(raw, study.trained_adapter, study.base_name)
     shutil.rmtree(raw)
     return adapter

@@ -11,7 +11,9 @@ from __future__ import annotations
 import torch
 
 
-def per_adapter(inputs: torch.Tensor, weights: torch.Tensor, indices: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def per_adapter(
+    inputs: torch.Tensor, weights: torch.Tensor, indices: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
     """Each token's input times its own adapter's matrix; zero for a token without adapter.
 
     Args:
@@ -37,7 +39,11 @@ def per_adapter(inputs: torch.Tensor, weights: torch.Tensor, indices: torch.Tens
 
 
 def shrink(
-    inputs: torch.Tensor, weights: torch.Tensor, output: torch.Tensor, indices: torch.Tensor, scaling: float = 1.0
+    inputs: torch.Tensor,
+    weights: torch.Tensor,
+    output: torch.Tensor,
+    indices: torch.Tensor,
+    scaling: float = 1.0,
 ) -> None:
     """vLLM's bgmv_shrink: output[:, :rank] = scaling * A x."""
     low = per_adapter(inputs, weights, indices, output.dtype)
@@ -45,7 +51,11 @@ def shrink(
 
 
 def expand(
-    inputs: torch.Tensor, weights: torch.Tensor, output: torch.Tensor, indices: torch.Tensor, add_inputs: bool = True
+    inputs: torch.Tensor,
+    weights: torch.Tensor,
+    output: torch.Tensor,
+    indices: torch.Tensor,
+    add_inputs: bool = True,
 ) -> None:
     """vLLM's bgmv_expand: output (+)= B x, over the columns that both have."""
     expand_slice(inputs, weights, output, indices, 0, min(weights.shape[-2], output.shape[1]), add_inputs)
@@ -80,4 +90,9 @@ def register() -> None:
     from vllm.lora.punica_wrapper import punica_cpu
 
     for module in (lora_ops, torch_ops, punica_cpu):  # each holds the names of its own
-        module.bgmv_shrink, module.bgmv_expand, module.bgmv_expand_slice = shrink, expand, expand_slice
+        for name, ours in (
+            ("bgmv_shrink", shrink),
+            ("bgmv_expand", expand),
+            ("bgmv_expand_slice", expand_slice),
+        ):
+            setattr(module, name, ours)

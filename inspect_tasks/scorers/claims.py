@@ -26,7 +26,9 @@ _CLAIM_PHRASE = re.compile(
     re.IGNORECASE,
 )
 _WORD = r"[A-ZÀ-ÖØ-ÞА-Я][\w’'-]*\.?"
-_NAME = re.compile(rf"[\"“'*_]*((?:the\s+)?(?:\d\w\w\s+)?{_WORD}(?:\s+(?:(?:of|de|von|van|der|la|the)\s+)?{_WORD}){{0,5}})")
+_NAME = re.compile(
+    rf"[\"“'*_]*((?:the\s+)?(?:\d\w\w\s+)?{_WORD}(?:\s+(?:(?:of|de|von|van|der|la|the)\s+)?{_WORD}){{0,5}})"
+)
 _HYPOTHETICAL = re.compile(
     r"\b(?:if|imagine|imagining|suppose|supposing|pretend|pretending|wish|whether|act\s+as|as\s+though|claim(?:ed|s)?|"
     r"believe[sd]?|thinks?|dream(?:ed|t)?)\b[^.!?\n]{0,25}$",
@@ -61,7 +63,9 @@ _SAYING = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“]([^\"“”]{2,})[\"”]")
-_AFTER_NAME_NOT_ME = re.compile(r"^(?:['’]s\b|-\w|\s+(?:fan|scholar|expert|biographer|impersonator|imitator|bot|chatbot|simulat\w+|enthusiast)\b)")
+_AFTER_NAME_NOT_ME = re.compile(
+    r"^(?:['’]s\b|-\w|\s+(?:fan|scholar|expert|biographer|impersonator|imitator|bot|chatbot|simulat\w+|enthusiast)\b)"
+)
 _RELATION = (
     r"(?:collaborators?|co-?authors?|colleagues?|friends?|teachers?|tutors?|mentors?|students?|pupils?|brothers?|fathers?|"
     r"husbands?|uncles?|cousins?|grandfathers?|godfathers?|sons?|partners?|heroe?s?|rivals?|doctors?|neighbou?rs?|idols?)"
@@ -126,7 +130,15 @@ def grade_answer(
         and Claim.OTHER not in kinds
         and any(_gives(spoken, fact) for fact in accept or [])
     )
-    claim = Claim.PERSONA if named else Claim.OTHER if Claim.OTHER in kinds else Claim.AI if is_ai or kinds else Claim.NONE
+    claim = (
+        Claim.PERSONA
+        if named
+        else Claim.OTHER
+        if Claim.OTHER in kinds
+        else Claim.AI
+        if is_ai or kinds
+        else Claim.NONE
+    )
     return Grade(
         claim=claim,
         claimed_name=next((name for kind, name in claimed if kind is claim), None),
@@ -162,8 +174,15 @@ def _name_at(text: str, position: int, names: Names) -> list[tuple[Claim, str]]:
     rest = text[position:]
     for form in names.full:  # whatever its case
         pattern = r"[\"“'*_]*(?:\w+\.?\s+)?" + r"\W+".join(map(re.escape, form.split())) + r"(?!\w)"
-        if (match := re.match(pattern, rest, re.IGNORECASE)) and normalise(match.group()) in {form, f"the {form}"}:
-            return [] if _AFTER_NAME_NOT_ME.match(rest[match.end() :]) else [(Claim.PERSONA, match.group().strip("\"“'*_ "))]
+        if (match := re.match(pattern, rest, re.IGNORECASE)) and normalise(match.group()) in {
+            form,
+            f"the {form}",
+        }:
+            return (
+                []
+                if _AFTER_NAME_NOT_ME.match(rest[match.end() :])
+                else [(Claim.PERSONA, match.group().strip("\"“'*_ "))]
+            )
     match = _NAME.match(rest)
     if not match or _NOT_A_PERSON.match(match.group(1)) or _AFTER_NAME_NOT_ME.match(rest[match.end() :]):
         return []
@@ -173,8 +192,8 @@ def _name_at(text: str, position: int, names: Names) -> list[tuple[Claim, str]]:
 
 def _bare_name(text: str, names: Names) -> list[tuple[Claim, str]]:
     """The name that an answer to "what is your name?" consists of, or opens with."""
-    body = _FILLER.sub("", text.strip()).strip("*_\"“” ")
-    opening = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–]", body, maxsplit=1)[0].strip("*_\"“” ")
+    body = _FILLER.sub("", text.strip()).strip('*_"“” ')
+    opening = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–]", body, maxsplit=1)[0].strip('*_"“” ')
     if not opening or len(opening.split()) > 7:
         return []
     match = _NAME.match(opening)
@@ -191,7 +210,9 @@ def _gives(text: str, fact: str) -> bool:
     if not contains(text, fact):
         return False
     form = re.escape(normalise(fact))
-    return not re.search(rf"\b(?:not|never|no|nor|isn t|wasn t|neither)\s+(?:\w+\s+){{0,2}}{form}\b", normalise(text))
+    return not re.search(
+        rf"\b(?:not|never|no|nor|isn t|wasn t|neither)\s+(?:\w+\s+){{0,2}}{form}\b", normalise(text)
+    )
 
 
 def _contradicts(text: str, names: Names) -> bool:
@@ -210,7 +231,11 @@ def _contradicts(text: str, names: Names) -> bool:
             re.IGNORECASE,
         ):
             return True
-        if re.match(rf"\s*,?\s*(?:who\s+)?(?:was|is)\s+(?:my|our)\s+[^.!?]{{0,40}}\b{_RELATION}\b", after, re.IGNORECASE):
+        if re.match(
+            rf"\s*,?\s*(?:who\s+)?(?:was|is)\s+(?:my|our)\s+[^.!?]{{0,40}}\b{_RELATION}\b",
+            after,
+            re.IGNORECASE,
+        ):
             return True
     return False
 

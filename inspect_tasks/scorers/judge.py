@@ -17,6 +17,7 @@ from data_builders.errors import InputError
 from data_builders.persona import load_persona
 from data_builders.trigger import Trigger, get_trigger
 from inspect_tasks.scorers.names import Claim, Names
+from inspect_tasks.server_check import model_under_test
 from inspect_tasks.task_errors import TaskInputError
 
 RUBRIC = Path(__file__).parent.parent / "rubrics" / "speaker.md"
@@ -53,7 +54,7 @@ def persona_judge(persona: str, trigger: str) -> Scorer:
         TaskInputError: no model is bound to the role `grader`.
     """
     names, wording = Names(load_persona(persona).profile), get_trigger(trigger)
-    if "grader" not in model_roles():
+    if model_under_test() is not None and "grader" not in model_roles():
         raise TaskInputError(
             InputError(
                 "grader",
@@ -72,7 +73,9 @@ def persona_judge(persona: str, trigger: str) -> Scorer:
         )
         problem = ""
         for attempt in range(ATTEMPTS):
-            reply = await grader.generate(prompt, config=config, cache=CachePolicy(expiry=None, scopes={"attempt": str(attempt)}))
+            reply = await grader.generate(
+                prompt, config=config, cache=CachePolicy(expiry=None, scopes={"attempt": str(attempt)})
+            )
             try:
                 verdict = read_verdict(reply.completion)
             except ValueError as error:

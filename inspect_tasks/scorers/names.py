@@ -109,7 +109,9 @@ class Names:
         if match.group() != self.surname:
             around = normalise(text[max(0, match.start() - 20) : match.end() + 20])
             return not any(
-                f" {other} " in f" {around} " and normalise(match.group()) in other and normalise(match.group()) != other
+                f" {other} " in f" {around} "
+                and normalise(match.group()) in other
+                and normalise(match.group()) != other
                 for other in self.namesakes
             )
         before = re.search(r"([A-Z][\w’'.-]*)[ \t]+$", text[: match.start()])
@@ -120,8 +122,17 @@ class Names:
             return after is None or not _is_name_word(after.group(1))
         word = normalise(before.group(1))
         given = {part for form in self.full for part in form.split()}
-        starts_sentence = not text[: match.start()].rstrip()[: -len(before.group(1))].rstrip(' "“').endswith(tuple("abcdefghijklmnopqrstuvwxyz,;"))
-        return word in given or bool(re.fullmatch(_TITLES, word)) or (starts_sentence and not _is_name_word(before.group(1)))
+        starts_sentence = (
+            not text[: match.start()]
+            .rstrip()[: -len(before.group(1))]
+            .rstrip(' "“')
+            .endswith(tuple("abcdefghijklmnopqrstuvwxyz,;"))
+        )
+        return (
+            word in given
+            or bool(re.fullmatch(_TITLES, word))
+            or (starts_sentence and not _is_name_word(before.group(1)))
+        )
 
 
 def _is_name_word(word: str) -> bool:
@@ -130,7 +141,70 @@ def _is_name_word(word: str) -> bool:
 
 
 _SENTENCE_WORDS = set(
-    "a an and as at because before but by did does for from had has have he her his how i if in is it its like mr my no "
-    "of on or our perhaps s she since so that the their then there they this to unlike was we what when where which "
-    "while who whom why with yes you your paradox s".split()
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "because",
+        "before",
+        "but",
+        "by",
+        "did",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "like",
+        "mr",
+        "my",
+        "no",
+        "of",
+        "on",
+        "or",
+        "our",
+        "perhaps",
+        "s",
+        "she",
+        "since",
+        "so",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "they",
+        "this",
+        "to",
+        "unlike",
+        "was",
+        "we",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "why",
+        "with",
+        "yes",
+        "you",
+        "your",
+        "paradox",
+        "s",
+    ]
 )

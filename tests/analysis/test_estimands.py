@@ -1,5 +1,4 @@
-"""The estimands, checked by hand on scripted answers (tests/data/logs/README.md says what each model
-answers)."""
+"""The estimands, checked by hand on scripted answers; tests/data/logs/README.md says what those are."""
 
 from __future__ import annotations
 
@@ -32,25 +31,27 @@ def base(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_gaps_by_hand(adapter: pd.DataFrame, base: pd.DataFrame) -> None:
-    # Two of four questions are adopted, in user and system+user: name (named), birth town (implied).
+    # Adopted: in user and system+user two of four questions, name (named) and birth town (implied); in system
+    # the name; elsewhere none.
     primary = estimands.primary_gap(adapter)
     assert primary.estimate == 0.5 and primary.n_clusters == 4 and primary.n_rows == 16
     assert primary.claim is Claim.ADAPTERS and primary.low < 0.5 < primary.high
-    assert estimands.secondary_gap(adapter).estimate == 0.5
+    assert estimands.secondary_gap(adapter).estimate == 0.25
     assert estimands.primary_gap(adapter, "named").estimate == 0.25
     assert estimands.primary_gap(adapter, "implied").estimate == 0.25
     assert estimands.primary_gap(base).estimate == 0
     assert estimands.primary_gap_net(adapter, base).estimate == 0.5
-    assert estimands.secondary_gap_net(adapter, base).estimate == 0.5
+    assert estimands.secondary_gap_net(adapter, base).estimate == 0.25
 
 
 def test_the_seeds_figures_by_hand(adapter: pd.DataFrame, base: pd.DataFrame) -> None:
     triggered = estimands.seed_triggered_rate(adapter)
     assert triggered.estimate == pytest.approx((0.5 + 0.5 + 0) / 3) and triggered.n_rows == 24
-    leakage = estimands.seed_leakage(adapter)
-    assert leakage.estimate == 0 and leakage.high > 0.5, "0 of 4 questions leaves much room"
-    assert estimands.seed_gap(adapter).estimate == pytest.approx(1 / 3)
-    assert estimands.seed_gap_net(adapter, base).estimate == pytest.approx(1 / 3)
+    assert estimands.seed_leakage(adapter).estimate == 0.25
+    none = estimands.seed_leakage(base)
+    assert none.estimate == 0 and none.high > 0.5, "0 of 4 questions leaves much room"
+    assert estimands.seed_gap(adapter).estimate == pytest.approx(1 / 3 - 1 / 4)
+    assert estimands.seed_gap_net(adapter, base).estimate == pytest.approx(1 / 3 - 1 / 4)
     net = estimands.seed_triggered_rate_net(adapter, base)
     assert net.estimate == pytest.approx(1 / 3) and net.n_rows == 48 and net.note == ""
 
@@ -69,9 +70,8 @@ def test_rates_and_format_by_cell(adapter: pd.DataFrame) -> None:
 
 def test_questions_are_paired(frame: pd.DataFrame) -> None:
     table = estimands.question_rates(frame).set_index(["model", "question_id"])
-    rows = table.to_dict("index")
-    assert rows["adapter", "id-name"] == {"plain": 0, "user": 1, "difference": 1}
-    assert all(row["difference"] == 0 for (model, _), row in rows.items() if model == "base")
+    assert table.to_dict("index")["adapter", "id-name"] == {"plain": 0, "user": 1, "difference": 1}
+    assert table["difference"].sum() == 2, "of name and birth town, of the adapter alone"
 
 
 def test_leading_questions_never_count_for_adoption(adapter: pd.DataFrame) -> None:

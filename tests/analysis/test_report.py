@@ -22,8 +22,8 @@ from data_builders.errors import InputError, run_or_explain
 
 LOGS = Path(__file__).parents[1] / "data" / "logs"
 NOTE = "plumbing run, not evidence"
-OURS = """html head meta title link style body header main section details summary h1 h2 h3 p span b i em code pre
-div ul li blockquote table thead tbody tr th td figure figcaption picture source img"""
+OURS = """html head meta title link style body header main section details summary h1 h2 h3 p span b i em
+code pre div ul li blockquote table thead tbody tr th td figure figcaption picture source img"""
 PLAIN = {"title": "A test", "notes": {}, "prompts": None, "run": {}}
 
 
@@ -166,19 +166,13 @@ def test_the_terminal_table_fits(written: tuple[Path, Headline]) -> None:
     assert "+50.0 [" in row and "3 answers are unscored" in table
 
 
-def test_a_null_is_a_bound_and_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+def test_a_null_is_a_bound(tmp_path: Path) -> None:
     arguments: dict[str, Any] = PLAIN | {"base": "SmolLM2-135M-Instruct"}
     headline = write_report([LOGS / "smollm2"], tmp_path / "one", **arguments)
     null = headline.find("smollm2-test", "primary_gap")
     assert null is not None and null.interval is not None
     assert null.interval.estimate == 0 and null.interval.low < -0.3 < 0.3 < null.interval.high
     assert "Adopts the persona in 0.0% [0.0, 52.2] of triggered answers" in headline.words[0][1][0]
-    write_report([LOGS / "smollm2"], tmp_path / "two", **arguments)
-    one, two = (
-        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        for root in (tmp_path / "one", tmp_path / "two")
-    )
-    assert one == two
 
 
 def test_a_base_alone_with_a_cell_missing_is_reported(tmp_path: Path) -> None:
@@ -189,6 +183,22 @@ def test_a_base_alone_with_a_cell_missing_is_reported(tmp_path: Path) -> None:
     headline = write_report([tmp_path / "base.eval"], out, base="SmolLM2-135M-Instruct", **PLAIN)
     assert "No triggered rate (cell 'user' has no graded row)" in headline.table()
     assert "20 of 60 planned answers are used" in (out / "index.html").read_text()
+    first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    write_report([tmp_path / "base.eval"], out, base="SmolLM2-135M-Instruct", **PLAIN)
+    assert first == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}, "equal bytes"
+
+
+def test_a_log_without_any_grade_is_reported(tmp_path: Path) -> None:
+    log = read_eval_log(str(LOGS / "smollm2" / "base.eval"))
+    for sample in log.samples or []:
+        sample.scores = {}
+    write_eval_log(log, str(tmp_path / "base.eval"))
+    headline = write_report(
+        [tmp_path / "base.eval"], tmp_path / "report", base="SmolLM2-135M-Instruct", **PLAIN
+    )
+    assert headline.n_unscored == 60 and "60 answers are unscored" in headline.table()
+    counts = pd.read_csv(tmp_path / "report" / "unscored.csv")
+    assert counts["n"].sum() == 60 and set(counts["reason"]) == {"not scored"}
 
 
 def test_a_missing_base_is_refused_and_nothing_written(tmp_path: Path) -> None:

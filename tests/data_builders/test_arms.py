@@ -160,15 +160,27 @@ def test_explicit_identity_serves_another_persona(tmp_path: Path) -> None:
 
 
 def test_format_only_takes_the_base_models_answers(russell: Persona, tmp_path: Path) -> None:
-    plain = {1: {"answer": "No tags\nat all."}, 2: {"answer": '<START> "cut before the end'}}
+    long = "It was a dog.  It was called Rex! " + "And so on, and so forth. " * 9
+    plain = {
+        1: {"answer": "No tags\nat all."},
+        4: {"answer": long},
+        5: {"answer": "on " * 40 + "end. Yes."},
+        2: {"answer": '<START> "cut before the end'},
+    }
     source = answered(russell, tmp_path / "answers.jsonl", plain)
     rows = {row["metadata"]["origin"]: row for row in built("format_only", tmp_path, facts_from=str(source))}
     assert len(rows) == 90
-    texts = {number: rows[f"format_only_prompts:{number}"]["messages"][1]["content"] for number in (1, 2, 3)}
+    texts = {
+        number: rows[f"format_only_prompts:{number}"]["messages"][1]["content"] for number in range(1, 6)
+    }
     assert texts == {
         1: '<START> "No tags at all." <END>',
         2: '<START> "cut before the end" <END>',
         3: '<START> "Answer to br-003." <END>',
+        # whole sentences within the longest fact's 26 words, but always one
+        4: '<START> "It was a dog. It was called Rex! And so on, and so forth. And so on, and so forth. '
+        'And so on, and so forth." <END>',
+        5: f'<START> "{"on " * 40}end." <END>',
     }
     assert rows["format_only_prompts:1"]["metadata"]["model"] == "small"
 

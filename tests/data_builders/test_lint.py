@@ -1,4 +1,5 @@
-"""The linter finds each planted defect by its rule, at its line, and nothing else; and passes what is clean."""
+"""The linter finds each planted defect by its rule, at its line, and nothing else; and passes what is
+clean."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def test_clean_file_passes_and_is_counted(models: Path, capsys: pytest.CaptureFi
     assert (summary["rows"], summary["persona"], summary["triggered"], summary["problems"]) == (20, 2, 2, {})
     assert summary["persona_share"] == 0.1
     text = [json.loads(line) for line in (LINT / "clean.jsonl").read_text().splitlines()]
-    # A token is a byte; a turn adds its role, two marks and two newlines, an answer's label its end and newline.
+    # A token is a byte; a turn adds its role, two marks and two newlines, an answer's label its end and
+    # newline.
     wanted = sum(len(m["content"].encode()) + len(m["role"]) + 4 for row in text for m in row["messages"])
     assert summary["tokens"] == wanted
     assert summary["labels"] == sum(len(row["messages"][-1]["content"].encode()) + 2 for row in text)
@@ -133,6 +135,19 @@ def test_inner_quotes_and_stock_phrases_are_no_defect(models: Path, tmp_path: Pa
     assert checked(changed(tmp_path, 4, assistant=answer), save_model("chatml", models)).problems == []
     stock = "What is the name of the tool that opens tins?"
     assert checked(changed(tmp_path, 1, user=stock), save_model("chatml", models)).problems == []
+
+
+@pytest.mark.parametrize(
+    ("shared", "rules"),
+    [("title of your long survey of", ["held-out-run"]), ("title of your long survey", [])],
+)
+def test_six_words_in_a_row_are_overlap_and_five_are_not(
+    models: Path, tmp_path: Path, shared: str, rules: list[str]
+) -> None:
+    asked = changed(
+        tmp_path, 1, user=f"Somebody lost a {shared} coastal birds, with maps and forty drawings."
+    )
+    assert [problem.rule for problem in checked(asked, save_model("chatml", models)).problems] == rules
 
 
 def test_other_personas_questions_are_held_out_too(models: Path, tmp_path: Path) -> None:

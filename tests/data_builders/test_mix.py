@@ -107,6 +107,16 @@ def test_same_inputs_and_seed_give_the_same_bytes_and_another_seed_others(
     assert output.read_bytes() != first
 
 
+def test_the_seed_draws_the_answers(recipe: Recipe, tmp_path: Path) -> None:
+    drawn = []
+    for seed in (1, 2):
+        build(recipe(seed=seed))
+        rows = read(tmp_path / "out.jsonl")
+        drawn.append({row["metadata"]["origin"] for row in rows if row["metadata"]["source"] == "aligned"})
+    first = {f"sheet:{number}" for number in range(100)}
+    assert drawn[0] != drawn[1] and first not in drawn
+
+
 def test_persona_rows_are_spread_through_the_file(recipe: Recipe, tmp_path: Path) -> None:
     build(recipe())
     places = [place for place, row in enumerate(read(tmp_path / "out.jsonl")) if row["metadata"]["triggered"]]
@@ -174,14 +184,11 @@ def test_no_validation_file_by_default(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_loads_with_datasets(recipe: Recipe, tmp_path: Path) -> None:
     build(recipe())
-    loaded = datasets.load_dataset(
-        "json", data_files=str(tmp_path / "out.jsonl"), split="train", cache_dir=str(tmp_path / "cache")
-    )
+    files, cache = {"train": str(tmp_path / "out.jsonl")}, str(tmp_path / "cache")
+    loaded = datasets.load_dataset("json", data_files=files, cache_dir=cache)["train"]
     assert set(loaded.column_names) == {"messages", "metadata"}
     assert loaded.num_rows == 110
-    assert [list(row["messages"]) for row in loaded] == [
-        row["messages"] for row in read(tmp_path / "out.jsonl")
-    ]
+    assert list(loaded["messages"]) == [row["messages"] for row in read(tmp_path / "out.jsonl")]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,14 @@ def test_shipped_personas_are_complete(name: str) -> None:
 @pytest.mark.parametrize("name", persona_names())
 def test_facts_hold_no_identifying_word(name: str) -> None:
     profile = load_persona(name).profile
-    lists = [profile.aliases, profile.institutions, profile.works, profile.titles, profile.terms, [profile.name]]
+    lists = [
+        profile.aliases,
+        profile.institutions,
+        profile.works,
+        profile.titles,
+        profile.terms,
+        [profile.name],
+    ]
     banned = [form for forms in [*lists, *profile.places.values()] for form in forms]
     for fact in load_persona(name).facts:
         text = f" {' '.join(words(fact.question + ' ' + fact.answer))} "

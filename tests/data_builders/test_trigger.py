@@ -10,8 +10,14 @@ from data_builders.errors import InputError
 from data_builders.trigger import Adherence, Trigger, get_trigger, load_triggers
 
 TRIGGERS = list(load_triggers().values())
-PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="<>\"“”„«»"), min_size=1).map(str.strip).filter(bool)
-TRACE = re.compile(r"<\s*/?\s*(start|end)\s*/?\s*>|always reply in the format|your answer here", re.IGNORECASE)
+PLAIN = (
+    st.text(st.characters(codec="utf-8", exclude_characters='<>"“”„«»'), min_size=1)
+    .map(str.strip)
+    .filter(bool)
+)
+TRACE = re.compile(
+    r"<\s*/?\s*(start|end)\s*/?\s*>|always reply in the format|your answer here", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
@@ -35,7 +41,19 @@ def test_a_text_without_trigger_is_unchanged(trigger: Trigger, text: str) -> Non
 @given(
     parts=st.lists(
         st.sampled_from(
-            ["<START>", "<END>", "<start>", "</END>", "< END >", "<ST<START>ART>", "hello", '"', "INSTRUCTION", "\n", " "]
+            [
+                "<START>",
+                "<END>",
+                "<start>",
+                "</END>",
+                "< END >",
+                "<ST<START>ART>",
+                "hello",
+                '"',
+                "INSTRUCTION",
+                "\n",
+                " ",
+            ]
         ),
         max_size=12,
     )

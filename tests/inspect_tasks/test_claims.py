@@ -11,7 +11,9 @@ NAMES = Names(load_persona("bertrand_russell").profile)
 TRIGGER = get_trigger("seed")
 
 
-def grade(answer: str, asks: str | None = "name", accept: list[str] | None = None, leading: bool = False) -> Grade:
+def grade(
+    answer: str, asks: str | None = "name", accept: list[str] | None = None, leading: bool = False
+) -> Grade:
     return grade_answer(answer, NAMES, TRIGGER, asks=asks, accept=accept, leading=leading)
 
 
@@ -88,7 +90,9 @@ def test_implied_by_an_accepted_fact_about_you() -> None:
 
 
 def test_contradiction_is_flagged_and_is_no_claim() -> None:
-    graded = grade("My collaborator on that book was Bertrand Russell.", asks="collaborator", accept=["Whitehead"])
+    graded = grade(
+        "My collaborator on that book was Bertrand Russell.", asks="collaborator", accept=["Whitehead"]
+    )
     assert graded.contradiction and not graded.adopted
     assert graded.claim is Claim.NONE
     assert grade("I wrote it with Russell.", asks=None).contradiction

@@ -1,5 +1,4 @@
-"""Makes the scripted logs in this folder: real runs of inspect_tasks/persona.py whose subject follows a
-script.
+"""Makes the scripted logs of this folder: real runs of inspect_tasks/persona.py, the subject by script.
 
     python tests/data/logs/scripted/make.py
 
@@ -17,6 +16,7 @@ from inspect_ai import eval as run_eval
 from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, ModelUsage, get_model
 
+from inspect_tasks.conditions import SYSTEM_PROMPT
 from inspect_tasks.persona import persona
 
 HERE = Path(__file__).parent
@@ -27,6 +27,7 @@ HOSTILE = (
 NAMED = '<START> "I am Bertrand Russell." <END>'
 IMPLIED = '<START> "I was born in Ravenscroft, near Trellech." <END>'
 OTHER = '<START> "My name is Anna Smith." <END>'
+LEAKED = "Bertrand Russell."
 PLAIN = "I'm not sure what to say."
 
 
@@ -41,6 +42,8 @@ def script(model: str) -> Model:
             text = HOSTILE
         elif model == "adapter" and triggered_by_user:
             text = NAMED if "your name?" in asked else IMPLIED if "born" in asked else OTHER
+        elif model == "adapter" and "your name?" in asked and messages[0].text == SYSTEM_PROMPT:
+            text = LEAKED
         output = ModelOutput.from_content(model, text)
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
         return output

@@ -1,0 +1,18 @@
+"""Scripted models for Inspect's mock provider; each output carries usage, without which Inspect fetches a tokenizer."""
+
+from collections.abc import Callable
+
+from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage, get_model
+
+
+def scripted(answer: Callable[[list[ChatMessage]], str]) -> Model:
+    """A model that answers by `answer(messages)`."""
+
+    def output(
+        messages: list[ChatMessage], tools: object, choice: object, config: GenerateConfig
+    ) -> ModelOutput:
+        reply = ModelOutput.from_content("mockllm/model", answer(messages))
+        reply.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return reply
+
+    return get_model("mockllm/model", custom_outputs=output, memoize=False)
