@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,14 +27,15 @@ from data_builders.trigger import Trigger, get_trigger
 def build(recipe_file: Path) -> dict[str, Any]:
     """Build the recipe's training file and its manifest; the same inputs and seed give the same bytes.
 
+    Axolotl's tokenised copy of the old file, `<name>.prepared` beside it, is dropped.
+
     Memory grows by some 60 bytes an aligned row, never by its text: a million rows take a minute or two.
 
     Returns:
         The counts: rows by source, triggered rows, rows left out by reason, tokens of a slice.
 
     Raises:
-        InputError: a file is missing or broken, fewer facts or answers exist than the recipe asks for, or
-        another
+        InputError: a file is missing or broken, fewer facts or answers exist than the recipe asks for, or another
             model than `base_model` wrote the answers.
     """
     recipe = load_recipe(recipe_file)
@@ -65,6 +67,10 @@ def build(recipe_file: Path) -> dict[str, Any]:
         {output.with_suffix(".validation.jsonl"): validation} if len(validation) else {}
     )
     counts = _write(parts, row)
+    for path in parts:
+        # Axolotl keeps the tokenised rows under a name made of the configuration, not of the rows: left in place, the
+        # old file would be trained on. The shipped YAMLs keep them beside the file, so they can be dropped with it.
+        shutil.rmtree(path.with_suffix(".prepared"), ignore_errors=True)
     inputs = [recipe_file, *persona.files, REPO / recipe.aligned]
     inputs += [REPO / recipe.facts_from] if recipe.facts_from else []
     for path, counted in counts.items():
@@ -107,9 +113,8 @@ def persona_rows(
     left_out = Counter() if left_out is None else left_out
     source = REPO / recipe.facts_from if recipe.facts_from else None
     found = candidates(recipe.arm, persona, trigger, source, recipe.base_model)
-    unique = list({(one.question, one.answer): one for one in reversed(found)}.values())[
-        ::-1
-    ]  # the first stays
+    by_text = {(one.question, one.answer): one for one in reversed(found)}  # of doubles the first stays
+    unique = list(by_text.values())[::-1]
     wanted = recipe.amounts()[0]
     if wanted > len(unique):
         raise InputError(

@@ -165,7 +165,7 @@ def _convert_gguf(gguf: Path, work: Path) -> None:
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
     )
-    model = model.to(dtype=torch.bfloat16)
+    model.to(dtype=torch.bfloat16)  # pyright: ignore[reportCallIssue]  transformers' stub hides torch's `to`
     model.config.__dict__.pop("quantization_config", None)
     model.save_pretrained(work)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from inspect_ai.log import list_eval_logs
 
@@ -12,7 +13,7 @@ from data_builders.distill import export
 from data_builders.errors import InputError
 from data_builders.files import dump_json
 from data_builders.manifest import REPO, model_provenance
-from data_builders.mix import load_recipe
+from data_builders.recipe import load_recipe
 from pipeline import base_model
 from pipeline.environments import QUIET
 from pipeline.stages import serve_study
@@ -43,7 +44,5 @@ def distill(study: Study) -> int:
     if done.returncode:
         raise InputError(TASK, f"ended with code {done.returncode}", "run `make distill` again: it resumes")
     newest = list_eval_logs(str(log_dir))[0].name.removeprefix("file://")
-    from pathlib import Path
-
     print(dump_json(export(Path(newest), output, model_provenance(study.base_model))), end="")
     return 0

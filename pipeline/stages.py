@@ -20,8 +20,9 @@ from doit.tools import config_changed
 from data_builders.errors import InputError
 from data_builders.files import dump_json, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO, manifest_path, model_provenance
-from data_builders.mix import build, load_recipe
+from data_builders.mix import build
 from data_builders.persona import load_persona
+from data_builders.recipe import load_recipe
 from pipeline import base_model, environments
 from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, require_adapter
 from pipeline.evaluation import evaluate, note_log, rendered_prompts
@@ -105,9 +106,9 @@ class Run:
         recipe = load_recipe(REPO / study.training.recipe)
         persona = load_persona(study.persona)
         data_inputs = [REPO / study.training.recipe, *persona.files, REPO / recipe.aligned, *base_files]
-        data_inputs += sorted((REPO / "data_builders").glob("*.py")) + [
-            REPO / "data_builders" / "triggers.yaml"
-        ]
+        builders = REPO / "data_builders"
+        data_inputs += [*sorted(builders.glob("*.py")), builders / "triggers.yaml"]
+        data_inputs += [REPO / recipe.facts_from] if recipe.facts_from else []
         yield self._stage(
             "data", self._build_data, data_inputs, [study.train_file, manifest_path(study.train_file)]
         )

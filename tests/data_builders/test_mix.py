@@ -281,3 +281,11 @@ def test_digests_find_doubles_and_keep_parts_apart() -> None:
     assert len(digests) == 6
     assert digests.doubles() == [(1, 3), (0, 4), (1, 5)]
     assert Digests().doubles() == []
+
+
+def test_a_new_file_drops_axolotls_copy_of_the_old(recipe: Recipe, tmp_path: Path) -> None:
+    stale = tmp_path / "out.prepared" / "hash"
+    stale.mkdir(parents=True)
+    (stale / "rows.arrow").write_text("old rows")
+    build(recipe())
+    assert not stale.exists()
