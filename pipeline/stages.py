@@ -216,8 +216,6 @@ class Run:
             run=binding,
         )
         print(f"\n{headline.table()}\n")
-        shown = folder.relative_to(REPO) if folder.is_relative_to(REPO) else folder
-        print(f"report:  {shown / 'index.html'}\nanswers: .venv/bin/inspect view --log-dir {shown / 'logs'}")
 
 
 def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
