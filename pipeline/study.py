@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data_builders.errors import InputError
 from data_builders.files import read_yaml
 from data_builders.manifest import REPO
+from data_builders.recipe import load_recipe
 from data_builders.rows import first_problem
 
 
@@ -131,4 +132,28 @@ def load_study(path: Path) -> Study:
             raise InputError(
                 f"{path}: {key}", f"no such file: {name}", "check the path; it counts from the repository"
             )
+    _require_agreement(study)
     return study
+
+
+def _require_agreement(study: Study) -> None:
+    """The recipe must write what the Axolotl YAML reads, for the model that it trains."""
+    config, recipe = study.axolotl, load_recipe(REPO / study.training.recipe)
+    try:
+        base, data = Path(config["base_model"]).name, config["datasets"][0]["path"]
+    except (KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            study.training.config, f"no {error} in it", "give base_model, and datasets with one path"
+        ) from error
+    if data != recipe.output:
+        raise InputError(
+            f"{study.training.config}: datasets",
+            f"reads {data}, but {study.training.recipe} writes {recipe.output}",
+            "make the two paths the same",
+        )
+    if base != recipe.base_model:
+        raise InputError(
+            f"{study.training.config}: base_model",
+            f"trains {base}, but {study.training.recipe} is for {recipe.base_model}",
+            "make the two names the same",
+        )

@@ -113,3 +113,17 @@ def test_the_command_line_ends_with_code_2_and_no_traceback(tmp_path: Path) -> N
     assert done.returncode == 2
     assert "study.yaml:2" in done.stderr and "mend:" in done.stderr and "Traceback" not in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_a_recipe_that_writes_another_file_than_is_trained_on_is_refused(tmp_path: Path) -> None:
+    study = yaml.safe_load((REPO / "studies" / "demo.yaml").read_text())
+    study["training"]["recipe"] = "data/recipes/bertrand_russell.yaml"
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError, match="reads data/train/bertrand_russell_slice.jsonl, but"):
+        load_study(path)
+
+
+@pytest.mark.parametrize("path", sorted((REPO / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_studies_load(path: Path) -> None:
+    assert load_study(path).served
