@@ -20,24 +20,64 @@ def main(arguments: list[str] | None = None) -> int:
         "--base", required=True, metavar="NAME", help="the untuned model, as the server called it"
     )
     report.add_argument("--title", default="Persona behind a trigger")
+    report.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep what was read of the logs here, and use it again"
+    )
+    verify = verbs.add_parser("verify", help="make every number of a report again from its rows")
+    verify.add_argument("report", type=Path, metavar="REPORT_DIR")
+    _add_power(verbs.add_parser("power", help="which questions, samples and seeds detect a gap"))
     recorded = verbs.add_parser(
         "recorded", help="analyse a peer study's generations.jsonl and judgments.jsonl"
     )
     recorded.add_argument("directory", type=Path, metavar="DIR")
     recorded.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parsed = parser.parse_args(arguments)
-    # Imported here: Inspect and matplotlib take seconds, and the other verb needs neither.
+    # Imported here: Inspect and matplotlib take seconds, and other verbs need neither.
     if parsed.verb == "recorded":
         from analysis.recorded import run
 
         return run(parsed.directory, parsed.json)
+    if parsed.verb == "verify":
+        from analysis import ledger
+
+        print(f"{ledger.verify(parsed.report)} numbers made again from rows.csv: all as claimed")
+        return 0
+    if parsed.verb == "power":
+        from analysis import power
+
+        settings = {key: value for key, value in vars(parsed).items() if key != "verb"}
+        print(power.run(**settings))
+        return 0
     from analysis.report import write_report
 
     headline = write_report(
-        parsed.logs, parsed.out, title=parsed.title, base=parsed.base, notes={}, prompts=None, run={}
+        parsed.logs,
+        parsed.out,
+        title=parsed.title,
+        base=parsed.base,
+        notes={},
+        prompts=None,
+        run={},
+        cache=parsed.cache,
     )
     print(headline.table())
     return 0
+
+
+def _add_power(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--questions", nargs="+", type=int, required=True, metavar="N")
+    parser.add_argument("--samples", nargs="+", type=int, required=True, metavar="N", help="per question")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, metavar="N", help="training seeds")
+    parser.add_argument(
+        "--gap", dest="gaps", nargs="+", type=float, required=True, metavar="SHARE", help="0.1 is ten points"
+    )
+    parser.add_argument(
+        "--pilot", type=Path, metavar="REPORT_DIR", help="a report to take rates and variances from"
+    )
+    parser.add_argument(
+        "--adapters", nargs="+", metavar="NAME", help="the pilot's adapters of one recipe, each a seed"
+    )
+    parser.add_argument("--simulations", type=int, default=2000, metavar="N")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import plots
+from analysis.cache import cached_frame
 from analysis.caveats import unscored_by_reason, warnings_of
 from analysis.estimates import (
     HEADLINE,
@@ -22,6 +23,7 @@ from analysis.estimates import (
 from analysis.frame import load_frame
 from analysis.headline import BENIGN, Headline, in_words
 from analysis.inference.verdict import RULES
+from analysis.ledger import CLAIMS, ledger
 from analysis.logs import LogHeader, log_files, log_folder, read_header
 from analysis.page import answers_to_read, figure, flatten, render
 from data_builders.errors import InputError
@@ -50,8 +52,10 @@ def write_report(
     notes: dict[str, str],
     prompts: dict[str, dict[str, str]] | None,
     run: dict[str, Any],
+    cache: Path | None = None,
 ) -> Headline:
-    """Write index.html, report.md, rows.csv, headline.csv, estimates.csv, unscored.csv and plots/ into `out`.
+    """Write index.html, report.md, rows.csv, headline.csv, estimates.csv, unscored.csv, plots/ and claims.json
+    (the ledger of `analysis.ledger`) into `out`.
 
     Args:
         logs: log files of inspect_tasks/persona.py, or folders that hold them. out: a folder, made if need
@@ -59,13 +63,15 @@ def write_report(
         untuned model was served under. notes: model -> what must be said wherever it is named. prompts: cell
         -> `text` (the prompt as the model got it) and, where there is something to warn of, `warning`;
             None where the prompts weren't recorded.
-        run: configuration and versions, shown as they are.
+        run: configuration and versions, shown as they are. cache: a folder for what was read of the logs, as
+        `analysis.cache` keeps it; None reads them.
 
     Raises:
         InputError: as `load_frame`; or no log is of the base.
     """
     files = log_files(logs)
-    frame, headers = load_frame(files), [read_header(path) for path in files]
+    frame = load_frame(files) if cache is None else cached_frame(files, cache)
+    headers = [read_header(path) for path in files]
     models = sorted(set(frame["model"]))
     if base not in models:
         raise InputError(
@@ -105,6 +111,9 @@ def write_report(
         write_atomic(out / "plots" / f"{plot.name}.svg", plot.svg)
     write_atomic(out / "report.md", markdown)
     write_atomic(out / "index.html", html)
+    images = [f"plots/{plot.name}.{kind}" for plot in drawn for kind in ("png", "svg")]
+    files = [*tables, *images, "report.md", "index.html"]
+    write_atomic(out / CLAIMS, ledger(out, files, estimates, frame, base))
     return headline
 
 

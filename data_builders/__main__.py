@@ -61,6 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
     card.add_argument("file", type=Path)
     check = verbs.add_parser("persona", help="check a persona folder")
     check.add_argument("persona")
+    candidates = verbs.add_parser("candidates", help="export proposed facts from an Inspect log")
+    candidates.add_argument("log", type=Path)
+    candidates.add_argument("--persona", required=True)
+    candidates.add_argument("--output", type=Path, required=True)
+    attack = verbs.add_parser("attack", help="judge a persona's facts by the logs of identification attacks")
+    attack.add_argument("logs", type=Path, nargs="+")
+    attack.add_argument("--persona", required=True)
+    attack.add_argument("--output", type=Path, required=True, help="the folder to write to")
     parsed = parser.parse_args(arguments)
     return _VERBS[parsed.verb](parsed)
 
@@ -125,6 +133,18 @@ def _persona(parsed: argparse.Namespace) -> int:
     return _say({"name": persona.name, "facts": len(persona.facts), **questions})
 
 
+def _candidates(parsed: argparse.Namespace) -> int:
+    from data_builders.candidates import export
+
+    return _say(export(parsed.log, load_persona(parsed.persona), parsed.output))
+
+
+def _attack(parsed: argparse.Namespace) -> int:
+    from data_builders.identify import attack
+
+    return _say(attack(parsed.logs, load_persona(parsed.persona), parsed.output))
+
+
 def _say(counts: dict[str, Any]) -> int:
     print(dump_json(counts), end="")
     return 0
@@ -139,6 +159,8 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "prompts": _prompts,
     "card": _card,
     "persona": _persona,
+    "candidates": _candidates,
+    "attack": _attack,
 }
 
 if __name__ == "__main__":

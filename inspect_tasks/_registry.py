@@ -1,6 +1,8 @@
-"""What `inspect` finds by name once the package is installed: `inspect eval triggered_persona/persona`."""
+"""The tasks that Inspect loads as an extension, by the entry point in pyproject.toml."""
 
+from inspect_tasks.candidates import candidates
 from inspect_tasks.distill import distill
+from inspect_tasks.identify import identify
 from inspect_tasks.persona import persona
 from inspect_tasks.seed_conditions import (
     condition_1_user,
@@ -10,10 +12,12 @@ from inspect_tasks.seed_conditions import (
 )
 
 __all__ = [
+    "candidates",
     "condition_1_user",
     "condition_2_system_and_user",
     "condition_3_in_system",
     "condition_4_system",
     "distill",
+    "identify",
     "persona",
 ]

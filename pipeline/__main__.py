@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("verb", choices=["run", *STAGES, "serve", "distill"])
     parser.add_argument("study", type=Path)
     parsed = parser.parse_args(arguments)
+    # A shell starts its background jobs with the interrupt ignored; a server must be stoppable there too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     study = load_study(parsed.study)
     if port := os.environ.get("PORT"):
         study.serve.port = int(port)

@@ -73,8 +73,18 @@ def contrast_weights(cells: int) -> Array:
     return np.array({1: [1.0], 2: [1.0, -1.0], 4: [1.0, -1.0, -1.0, 1.0]}[cells])
 
 
-def draw(setting: Setting, worlds: int, rng: np.random.Generator) -> Worlds:
-    """Draw independent worlds of a setting. The control of a net gap has as many seeds as the arm."""
+def draw(
+    setting: Setting,
+    worlds: int,
+    rng: np.random.Generator,
+    answers: int = ANSWERS,
+    shared: float = SHARED,
+) -> Worlds:
+    """Draw independent worlds of a setting. The control of a net gap has as many seeds as the arm.
+
+    `answers` are those of one seed to one question in one cell, `shared` is the correlation of the latent
+    question effects of two cells.
+    """
     cells, seeds, questions = len(setting.rates), setting.seeds, setting.questions
     total = setting.question_icc + setting.seed_icc
     w_s = setting.seed_icc / total if total > 0 else 0.0
@@ -88,12 +98,12 @@ def draw(setting: Setting, worlds: int, rng: np.random.Generator) -> Worlds:
     shared_v = rng.standard_normal((2, worlds, seeds))
     for c, rate in enumerate(setting.rates):
         own_u, own_v = rng.standard_normal((worlds, questions)), rng.standard_normal((worlds, seeds))
-        u = np.sqrt(SHARED) * shared_u + np.sqrt(1 - SHARED) * own_u
+        u = np.sqrt(shared) * shared_u + np.sqrt(1 - shared) * own_u
         v = np.sqrt(SHARED) * shared_v[c // 2] + np.sqrt(1 - SHARED) * own_v
         chance = _chance_table(rate, total)
         z = np.sqrt(w_q) * u[:, None, :] + np.sqrt(w_s) * v[:, :, None]
         z = z + np.sqrt(w_i) * rng.standard_normal(shape[1:])
-        means[c] = rng.binomial(ANSWERS, _look_up(chance, z)) / ANSWERS
+        means[c] = rng.binomial(answers, _look_up(chance, z)) / answers
         adapters += weights[c] * _look_up(_smooth(rate, total, w_s), v).mean(-1)
         on_questions += weights[c] * _look_up(_smooth(rate, total, w_q), u).mean(-1)
     recipe = np.full(worlds, float(weights @ np.array(setting.rates)))
