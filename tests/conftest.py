@@ -1,7 +1,16 @@
-"""What all tests share: caches of their own, so that no run sees another's."""
+"""What all tests share: no hub, and a grader's cache of their own, so that no test reads another's replies."""
 
 import os
-import tempfile
+from pathlib import Path
 
-os.environ["INSPECT_CACHE_DIR"] = tempfile.mkdtemp(prefix="inspect-cache-")
-os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def own_grader_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Inspect keeps graders' replies by model name and prompt; two scripted graders share both."""
+    folder = tmp_path_factory.mktemp("inspect-cache")
+    monkeypatch.setenv("INSPECT_CACHE_DIR", str(folder))
+    return folder
