@@ -7,11 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog, EvalSample, read_eval_log
+from inspect_ai.log import EvalSample
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_builders.errors import InputError
 from data_builders.files import dump_jsonl, read_yaml, write_atomic
+from data_builders.logs import finished_log
 from data_builders.manifest import REPO, write_manifest
 from data_builders.rows import first_problem
 
@@ -68,7 +69,7 @@ def export(log_file: Path, output: Path, base: dict[str, Any]) -> dict[str, Any]
     Raises:
         InputError: the log can't be read, isn't a distill run, or isn't finished.
     """
-    log = _finished(log_file)
+    log = finished_log(log_file, "distill")
     rows, counts = [], Counter[str]()
     attempts: Counter[str] = Counter()
     for sample in sorted(log.samples or [], key=_order):
@@ -109,19 +110,6 @@ def export(log_file: Path, output: Path, base: dict[str, Any]) -> dict[str, Any]
         extra={"base_model": base, "inspect_ai": log.eval.packages.get("inspect_ai"), "run": log.eval.run_id},
     )
     return summary
-
-
-def _finished(log_file: Path) -> EvalLog:
-    if not log_file.is_file():
-        raise InputError(log_file, "no such log", "give the .eval file that `inspect eval` named")
-    log = read_eval_log(str(log_file))
-    if not log.eval.task.endswith("distill"):
-        raise InputError(
-            log_file, f"a log of task {log.eval.task!r}, not distill", "give the log of a distill run"
-        )
-    if log.status != "success":
-        raise InputError(log_file, f"the run is {log.status}", f"finish it: inspect eval-retry {log_file}")
-    return log
 
 
 def _unusable(sample: EvalSample) -> str | None:
