@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from data_builders.errors import InputError
 from data_builders.files import dump_json, sha256, write_atomic
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+PROVENANCE = "provenance.json"
 
 
-def ship(trained: Path, target: Path, base_model: str) -> Path:
+def ship(trained: Path, target: Path, base_model: str, provenance: dict[str, Any]) -> Path:
     """Write a trained adapter to `target` in bf16, half the size of the trainer's fp32, which vLLM rounds so anyway.
 
     Args:
         trained: the trainer's output folder.
         target: the folder to make.
         base_model: the base's name, which replaces whatever path the trainer noted.
+        provenance: how it was made, kept beside it.
 
     Raises:
         InputError: `trained` holds no adapter in safetensors.
@@ -34,8 +37,15 @@ def ship(trained: Path, target: Path, base_model: str) -> Path:
     scratch.replace(target / WEIGHTS)
     config = json.loads((trained / CONFIG).read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base_model
+    write_atomic(target / PROVENANCE, dump_json(provenance))
     write_atomic(target / CONFIG, dump_json(config))
     return target
+
+
+def provenance_of(folder: Path) -> dict[str, Any]:
+    """How an adapter was made, as far as the file beside it says; empty for an adapter from elsewhere."""
+    file = folder / PROVENANCE
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def require_adapter(folder: Path) -> None:

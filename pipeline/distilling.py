@@ -13,7 +13,6 @@ from data_builders.distill import export
 from data_builders.errors import InputError
 from data_builders.files import dump_json
 from data_builders.manifest import REPO, model_provenance
-from data_builders.recipe import load_recipe
 from pipeline import base_model
 from pipeline.environments import QUIET
 from pipeline.stages import serve_study
@@ -29,7 +28,7 @@ def distill(study: Study) -> int:
         InputError: the run failed; a second call resumes it.
     """
     base_model.bring(study.base_name, study.base_model)
-    output = REPO / load_recipe(REPO / study.training.recipe).aligned
+    output = REPO / study.trained[0].recipe.aligned
     log_dir = REPO / "outputs" / "distill" / study.base_name
     with serve_study(study, {}) as server:
         arguments = ["eval-set", TASK, "--model", f"vllm/{study.base_name}", "--log-dir", str(log_dir)]

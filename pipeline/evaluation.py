@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from inspect_ai.log import list_eval_logs, read_eval_log
 
@@ -15,6 +16,7 @@ from data_builders.files import dump_json, write_atomic
 from data_builders.manifest import REPO
 from data_builders.trigger import get_trigger
 from inspect_tasks.conditions import choose_conditions
+from pipeline.adapter import provenance_of
 from pipeline.environments import QUIET
 from pipeline.server import Server
 from pipeline.study import Study
@@ -38,6 +40,9 @@ def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> Path:
     options["question_sets"] = ",".join(asked.question_sets)
     arguments = ["eval", TASK, "--model", f"vllm/{model}"]
     arguments += [part for key, value in options.items() for part in ("-T", f"{key}={value}")]
+    arguments += [
+        part for key, value in model_facts(study, model).items() for part in ("--metadata", f"{key}={value}")
+    ]
     arguments += ["--epochs", str(asked.epochs), "--temperature", str(asked.temperature)]
     arguments += ["--max-tokens", str(asked.max_tokens)]
     arguments += [
@@ -63,6 +68,15 @@ def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> Path:
             f"see `inspect view --log-dir {log_dir.name}`",
         )
     return Path(re.sub("^file://", "", new[0].name))
+
+
+def model_facts(study: Study, model: str) -> dict[str, Any]:
+    """What the log must say of the model asked: base, arm, training_seed, learning_rate, as far as they are known."""
+    if model == study.base_name:
+        return {"base": study.base_name, "arm": "base"}
+    made = provenance_of(study.served[model])
+    known = {key: made[key] for key in ("arm", "training_seed", "learning_rate", "step") if key in made}
+    return {"base": study.base_name} | known
 
 
 def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:

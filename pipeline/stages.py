@@ -5,10 +5,14 @@ doit keeps, in the run folder, the hash of every input of every stage; this file
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,9 +26,8 @@ from data_builders.files import dump_json, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO, manifest_path, model_provenance
 from data_builders.mix import build
 from data_builders.persona import load_persona
-from data_builders.recipe import load_recipe
 from pipeline import base_model, environments
-from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, require_adapter
+from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, provenance_of, require_adapter
 from pipeline.evaluation import evaluate, note_log, rendered_prompts
 from pipeline.server import Server, serve
 from pipeline.study import Study
@@ -38,7 +41,7 @@ class Progress:
 
     def __init__(self, outstream: Any, options: Any) -> None:
         self.failures: list[BaseException] = []
-        self.started = time.monotonic()
+        self.started: dict[str, float] = {}
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None: ...
     def get_status(self, task: Any) -> None: ...
@@ -49,21 +52,22 @@ class Progress:
 
     def execute_task(self, task: Any) -> None:
         if task.actions:
-            self.started = time.monotonic()
+            self.started[task.name] = time.monotonic()
             print(f"[{task.name}] ...", flush=True)
 
     def add_success(self, task: Any) -> None:
         if task.actions:
-            print(f"[{task.name}] done in {time.monotonic() - self.started:.0f} s", flush=True)
+            print(f"[{task.name}] done in {self._took(task)}", flush=True)
 
     def skip_uptodate(self, task: Any) -> None:
         if task.actions:
             print(f"[{task.name}] up to date", flush=True)
 
     def add_failure(self, task: Any, fail: Any) -> None:
-        print(
-            f"[{task.name}] failed after {time.monotonic() - self.started:.0f} s", file=sys.stderr, flush=True
-        )
+        print(f"[{task.name}] failed after {self._took(task)}", file=sys.stderr, flush=True)
+
+    def _took(self, task: Any) -> str:
+        return f"{time.monotonic() - self.started[task.name]:.0f} s"
 
     def runtime_error(self, msg: str) -> None:
         print(msg, file=sys.stderr)
@@ -77,6 +81,8 @@ class Run:
         self.problem: Exception | None = None
         self._stack = ExitStack()
         self._server: Server | None = None
+        self._one_server = threading.Lock()
+        self._keeper = ThreadPoolExecutor(1)
 
     def until(self, stage: str) -> None:
         """Run `stage` and what it stands on.
@@ -90,10 +96,17 @@ class Run:
             "backend": "json",
             "reporter": Progress,
             "verbosity": 2,
+            "num_process": self.study.at_once if self.study.at_once > 1 else 0,
+            "par_type": "thread",  # the work itself is done by processes that the stages start
         }
         loader = ModuleTaskLoader({"DOIT_CONFIG": config, "task_stages": lambda: self._tasks()})
         with self._stack:
-            code = DoitMain(loader).run(["run", stage])
+            try:
+                code = DoitMain(loader).run(["run", stage])
+            except KeyboardInterrupt:
+                if self.study.at_once > 1:  # nothing can stop the other threads; the server ends with us
+                    os._exit(130)
+                raise
         if self.problem:
             raise self.problem
         if code:
@@ -103,21 +116,30 @@ class Run:
         study, folder = self.study, self.study.folder
         base_files = [study.base_model / name for name in ("config.json", "tokenizer.json")]
         yield self._stage("model", self._bring_model, [], base_files, str(study.base_model))
-        recipe = load_recipe(REPO / study.training.recipe)
         persona = load_persona(study.persona)
-        data_inputs = [REPO / study.training.recipe, *persona.files, REPO / recipe.aligned, *base_files]
         builders = REPO / "data_builders"
-        data_inputs += [*sorted(builders.glob("*.py")), builders / "triggers.yaml"]
-        data_inputs += [REPO / recipe.facts_from] if recipe.facts_from else []
-        yield self._stage(
-            "data", self._build_data, data_inputs, [study.train_file, manifest_path(study.train_file)]
-        )
-        adapter_files = [study.trained_adapter / CONFIG, study.trained_adapter / WEIGHTS]
+        for recipe_file, recipe in {adapter.arm.recipe: adapter.recipe for adapter in study.trained}.items():
+            sources = [recipe.aligned, *([recipe.facts_from] if recipe.facts_from else [])]
+            inputs = [REPO / recipe_file, *load_persona(recipe.persona).files, *base_files]
+            inputs += [*(REPO / source for source in sources)]
+            inputs += [*sorted(builders.glob("*.py")), builders / "triggers.yaml"]
+            outputs = [REPO / recipe.output, manifest_path(REPO / recipe.output)]
+            name = f"data:{Path(recipe_file).stem}"
+            yield self._stage(name, lambda file=recipe_file: self._build_data(file), inputs, outputs)
+        yield self._all("data")
         weights = study.base_model / "model.safetensors"
-        train_inputs = [REPO / study.training.config, study.train_file, weights, *base_files]
-        yield self._stage(
-            "train", lambda: train(study) and None, train_inputs, adapter_files, after=["model"]
-        )
+        for adapter in study.trained:
+            inputs = [REPO / study.training.config, REPO / adapter.recipe.output, weights, *base_files]
+            outputs = [adapter.folder / CONFIG, adapter.folder / WEIGHTS]
+            yield self._stage(
+                f"train:{adapter.name}",
+                lambda adapter=adapter: train(study, adapter) and None,
+                inputs,
+                outputs,
+                after=["model"],
+                settings=str(adapter.seed),
+            )
+        yield self._all("train")
         markers = []
         asked = study.evaluation.model_dump() | {"persona": study.persona, "trigger": study.trigger}
         tasks = REPO / "inspect_tasks"
@@ -138,8 +160,7 @@ class Run:
                 dump_json(asked),
                 ["train"],
             )
-        names = [study.base_name, *study.served]
-        yield {"basename": "eval", "actions": None, "task_dep": [f"eval:{name}" for name in names]}
+        yield self._all("eval")
         report_code = sorted((REPO / "analysis").rglob("*.py")) + sorted(
             (REPO / "analysis" / "templates").glob("*")
         )
@@ -173,15 +194,28 @@ class Run:
             "verbosity": 2,
         }
 
+    def _all(self, group: str) -> dict[str, Any]:
+        """The task that stands for every stage named `group`:NAME"""
+        names = {
+            "data": [Path(adapter.arm.recipe).stem for adapter in self.study.trained],
+            "train": [adapter.name for adapter in self.study.trained],
+            "eval": [self.study.base_name, *self.study.served],
+        }[group]
+        return {
+            "basename": group,
+            "actions": None,
+            "task_dep": [f"{group}:{name}" for name in dict.fromkeys(names)],
+        }
+
     def _adapter_files(self) -> dict[str, list[Path]]:
         return {name: [path / CONFIG, path / WEIGHTS] for name, path in self.study.served.items()}
 
     def _bring_model(self) -> None:
         base_model.bring(self.study.base_name, self.study.base_model)
 
-    def _build_data(self) -> None:
-        counts = build(REPO / self.study.training.recipe)
-        print(f"  {self.study.train_file.name}: {counts['out']} rows, {counts['by_source']}")
+    def _build_data(self, recipe: str) -> None:
+        counts = build(REPO / recipe)
+        print(f"  {Path(recipe).stem}: {counts['out']} rows, {counts['by_source']}")
 
     def _evaluate(self, name: str) -> None:
         log_dir = self.study.folder / "logs" / name
@@ -189,11 +223,20 @@ class Run:
         note_log(log_dir / "current.json", log)
 
     def _running_server(self) -> Server:
-        if self._server is None:
-            for folder in self.study.served.values():
-                require_adapter(folder)
-            self._server = self._stack.enter_context(serve_study(self.study, self.study.served))
-        return self._server
+        with self._one_server:
+            server = self._server
+            if server is None:
+                for folder in self.study.served.values():
+                    require_adapter(folder)
+                start = functools.partial(
+                    self._stack.enter_context, serve_study(self.study, self.study.served)
+                )
+                if threading.current_thread() is threading.main_thread():
+                    server = start()
+                else:  # the kernel ends the server with the thread that started it: one that lasts as long as we do
+                    server = self._keeper.submit(start).result()
+                self._server = server
+            return server
 
     def _report(self) -> None:
         from analysis.report import write_report
@@ -230,13 +273,19 @@ def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
 def describe(study: Study) -> dict[str, Any]:
     """What binds a run together: configuration, data, adapters, versions, machine. No host names, no absolute paths."""
     adapters = {
-        name: {"sha256": fingerprint(folder), "note": study.notes[name]}
+        name: {"sha256": fingerprint(folder), "note": study.notes[name], "made": provenance_of(folder)}
         for name, folder in study.served.items()
+    }
+    data = {
+        adapter.arm.recipe: json.loads(
+            manifest_path(REPO / adapter.recipe.output).read_text(encoding="utf-8")
+        )
+        for adapter in study.trained
     }
     return {
         "study": study.model_dump(mode="json", exclude={"file"}),
         "axolotl": read_yaml(REPO / study.training.config),
-        "data": json.loads(manifest_path(study.train_file).read_text(encoding="utf-8")),
+        "data": data,
         "base_model": model_provenance(study.base_model),
         "adapters": adapters,
         "persona": {path.name: sha256(path) for path in load_persona(study.persona).files},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data_builders.errors import InputError
 from data_builders.files import read_yaml
 from data_builders.manifest import REPO
-from data_builders.recipe import load_recipe
+from data_builders.recipe import Recipe, load_recipe
 from data_builders.rows import first_problem
 
 
@@ -26,14 +28,34 @@ class ShippedAdapter(_Record):
     note: str
 
 
+class Arm(_Record):
+    """One arm of the experiment: a training file, trained once for each seed."""
+
+    name: str
+    """the trained adapter's name, as the server and the report call it; with several seeds, `-s<seed>` is added"""
+    recipe: str
+    note: str
+    seeds: list[int] = Field(default=[1], min_length=1)
+
+
 class Training(_Record):
-    """The Axolotl experiment that the study trains."""
+    """The Axolotl experiment that every arm of the study is trained by."""
 
     config: str
-    recipe: str
+    """an Axolotl YAML; an arm whose recipe writes another file than it reads is trained on a copy that differs in
+    that path alone"""
+    arms: list[Arm] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """An adapter that the study trains: one arm, one training seed."""
+
     name: str
-    """the trained adapter's name, as the server and the report call it"""
-    note: str
+    arm: Arm
+    seed: int
+    folder: Path
+    recipe: Recipe
 
 
 class ServeSettings(_Record):
@@ -72,6 +94,8 @@ class Study(_Record):
     adapters: list[ShippedAdapter] = []
     serve: ServeSettings
     evaluation: Evaluation
+    at_once: int = Field(default=1, ge=1)
+    """how many adapters are trained at once, and then how many models are asked at once; more than one takes a GPU"""
 
     @property
     def folder(self) -> Path:
@@ -93,28 +117,27 @@ class Study(_Record):
         """What the server and the report call the base."""
         return self.base_model.name
 
-    @property
-    def train_file(self) -> Path:
-        """The training file; the Axolotl YAML names it."""
-        return REPO / self.axolotl["datasets"][0]["path"]
-
-    @property
-    def trained_adapter(self) -> Path:
-        """Where the trained adapter goes."""
-        return self.folder / "adapter"
+    @cached_property
+    def trained(self) -> list[TrainedAdapter]:
+        """The adapters that the study trains, in the file's order."""
+        return [
+            TrainedAdapter(name, arm, seed, self.folder / "adapters" / name, load_recipe(REPO / arm.recipe))
+            for arm in self.training.arms
+            for seed in arm.seeds
+            for name in [arm.name if len(arm.seeds) == 1 else f"{arm.name}-s{seed}"]
+        ]
 
     @property
     def served(self) -> dict[str, Path]:
-        """Adapter name -> folder, the trained one first."""
+        """Adapter name -> folder, the trained ones first."""
         shipped = {adapter.name: REPO / adapter.path for adapter in self.adapters}
-        return {self.training.name: self.trained_adapter} | shipped
+        return {adapter.name: adapter.folder for adapter in self.trained} | shipped
 
     @property
     def notes(self) -> dict[str, str]:
         """What the report says of each adapter."""
-        return {self.training.name: self.training.note} | {
-            adapter.name: adapter.note for adapter in self.adapters
-        }
+        trained = {adapter.name: adapter.arm.note for adapter in self.trained}
+        return trained | {adapter.name: adapter.note for adapter in self.adapters}
 
 
 def load_study(path: Path) -> Study:
@@ -127,7 +150,11 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(read_yaml(path) | {"file": path})
     except ValidationError as error:
         raise InputError(path, first_problem(error), "see studies/demo.yaml for all keys") from error
-    for key, name in (("training.config", study.training.config), ("training.recipe", study.training.recipe)):
+    named = [("training.config", study.training.config)]
+    named += [
+        (f"training.arms.{number}.recipe", arm.recipe) for number, arm in enumerate(study.training.arms)
+    ]
+    for key, name in named:
         if not (REPO / name).is_file():
             raise InputError(
                 f"{path}: {key}", f"no such file: {name}", "check the path; it counts from the repository"
@@ -137,23 +164,35 @@ def load_study(path: Path) -> Study:
 
 
 def _require_agreement(study: Study) -> None:
-    """The recipe must write what the Axolotl YAML reads, for the model that it trains."""
-    config, recipe = study.axolotl, load_recipe(REPO / study.training.recipe)
+    """The recipes must be for the model that the Axolotl YAML trains, the first one must write the file that it reads,
+    and no two adapters may share a name."""
+    config = study.axolotl
     try:
         base, data = Path(config["base_model"]).name, config["datasets"][0]["path"]
     except (KeyError, IndexError, TypeError) as error:
         raise InputError(
             study.training.config, f"no {error} in it", "give base_model, and datasets with one path"
         ) from error
-    if data != recipe.output:
+    first = study.trained[0]
+    if data != first.recipe.output:
         raise InputError(
             f"{study.training.config}: datasets",
-            f"reads {data}, but {study.training.recipe} writes {recipe.output}",
+            f"reads {data}, but {first.arm.recipe} writes {first.recipe.output}",
             "make the two paths the same",
         )
-    if base != recipe.base_model:
+    for adapter in study.trained:
+        if base != adapter.recipe.base_model:
+            raise InputError(
+                f"{study.training.config}: base_model",
+                f"trains {base}, but {adapter.arm.recipe} is for {adapter.recipe.base_model}",
+                "make the two names the same",
+            )
+    names = [
+        base,
+        *(adapter.name for adapter in study.trained),
+        *(adapter.name for adapter in study.adapters),
+    ]
+    if double := next((name for name in names if names.count(name) > 1), None):
         raise InputError(
-            f"{study.training.config}: base_model",
-            f"trains {base}, but {study.training.recipe} is for {recipe.base_model}",
-            "make the two names the same",
+            f"{study.file}: name", f"{double!r} stands for two models", "give each a name of its own"
         )

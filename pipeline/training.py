@@ -6,55 +6,90 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from data_builders.errors import InputError
+from data_builders.files import sha256, write_atomic
 from data_builders.manifest import REPO
 from pipeline.adapter import WEIGHTS, ship
-from pipeline.environments import TRAIN_PYTHON, cpu_computes_bf16, has_gpu, train_environment
-from pipeline.study import Study
+from pipeline.environments import TRAIN_PYTHON, cpu_computes_bf16, has_gpu, train_environment, versions
+from pipeline.study import Study, TrainedAdapter
 
 _STEP = re.compile(r"\b(\d+)/(\d+) \[")
 _LOSS = re.compile(r"'loss': '?([\d.naninf]+)")
 
 
-def train(study: Study) -> Path:
-    """Run `axolotl train` on the study's YAML and ship the adapter in bf16 to the run folder.
+def train(study: Study, adapter: TrainedAdapter) -> Path:
+    """Run `axolotl train` for one adapter of the study and ship it in bf16 to its folder.
 
-    The native command is printed; the YAML is passed as it is, but for the output folder and, on a CPU that computes
-    in bf16, `--bf16 true`.
+    The native command is printed. The study's YAML is passed as it is (an arm with a training file of its own gets a
+    copy, in the run folder, that differs in that path alone), with the seed, the output folder and, on a CPU that
+    computes in bf16, `--bf16 true`.
 
     Raises:
         InputError: the training environment is missing, or Axolotl failed; the message quotes the end of its log.
     """
-    raw, log = study.folder / "adapter_fp32", study.folder / "train.log"
-    options = ["--output-dir", str(raw.relative_to(REPO) if raw.is_relative_to(REPO) else raw)]
+    scratch = (
+        adapter.folder.parent / f".{adapter.name}"
+    )  # a finished adapter is never mixed with a new attempt
+    log = study.folder / "train_logs" / f"{adapter.name}.log"
+    shutil.rmtree(
+        scratch, ignore_errors=True
+    )  # also Axolotl's copy of the rows, which it would use however old
+    raw, config = scratch / "fp32", experiment(study, adapter)
+    options = ["--output-dir", _shown(raw), "--dataset-prepared-path", _shown(scratch / "prepared")]
+    options += ["--seed", str(adapter.seed)]
     if not has_gpu() and cpu_computes_bf16():
         options += ["--bf16", "true"]
-    print(f"  axolotl train {study.training.config} {' '.join(options)}", flush=True)
-    shutil.rmtree(raw, ignore_errors=True)
-    if prepared := study.axolotl.get("dataset_prepared_path"):
-        shutil.rmtree(REPO / prepared, ignore_errors=True)  # Axolotl would use it, however old its rows are
-    command = [
-        str(TRAIN_PYTHON),
-        "-m",
-        "axolotl.cli.main",
-        "train",
-        study.training.config,
-        "--launcher",
-        "python",
-    ]
-    code = _follow([*command, *options], log)
+    print(f"  axolotl train {config} {' '.join(options)}", flush=True)
+    command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", config, "--launcher", "python"]
+    code = _follow([*command, *options], log, adapter.name)
     if code or not (raw / WEIGHTS).is_file():
         tail = "".join(f"\n    {line[-200:]}" for line in _lines(log)[-8:])
         raise InputError(
             log, f"axolotl ended with code {code}{tail}", "see the log; a second run starts this stage anew"
         )
-    adapter = ship(raw, study.trained_adapter, study.base_name)
-    shutil.rmtree(raw)
-    return adapter
+    ship(raw, adapter.folder, study.base_name, provenance(study, adapter))
+    shutil.rmtree(scratch)
+    return adapter.folder
 
 
-def _follow(command: list[str], log: Path) -> int:
+def experiment(study: Study, adapter: TrainedAdapter) -> str:
+    """The Axolotl YAML that trains `adapter`: the study's own, or a copy that reads the arm's training file."""
+    settings = study.axolotl
+    if settings["datasets"][0]["path"] == adapter.recipe.output:
+        return study.training.config
+    settings["datasets"][0]["path"] = adapter.recipe.output
+    copy = study.folder / "axolotl" / f"{adapter.arm.name}.yaml"
+    write_atomic(copy, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    return _shown(copy)
+
+
+def provenance(study: Study, adapter: TrainedAdapter) -> dict[str, Any]:
+    """What an adapter is, as it is written beside it and into the log of each evaluation."""
+    settings = study.axolotl
+    train_file = REPO / adapter.recipe.output
+    return {
+        "base": study.base_name,
+        "persona": adapter.recipe.persona,
+        "arm": adapter.recipe.arm_name,
+        "training_seed": adapter.seed,
+        "learning_rate": settings["learning_rate"],
+        "epochs": settings["num_epochs"],
+        "config": {"file": study.training.config, "sha256": sha256(REPO / study.training.config)},
+        "recipe": {"file": adapter.arm.recipe, "sha256": sha256(REPO / adapter.arm.recipe)},
+        "train_file": {"file": adapter.recipe.output, "sha256": sha256(train_file)},
+        "versions": {key: value for key, value in versions().items() if key.startswith("train:")},
+    }
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(REPO) if path.is_relative_to(REPO) else path)
+
+
+def _follow(command: list[str], log: Path, name: str) -> int:
     """Run the trainer, its output into `log`, a line for each tenth of the steps onto the screen."""
     log.parent.mkdir(parents=True, exist_ok=True)
     told, loss = -1, "?"
@@ -74,7 +109,7 @@ def _follow(command: list[str], log: Path) -> int:
                     tenth = 10 * int(done) // max(int(total), 1)
                     if int(total) > 1 and tenth > told and losses:
                         told = tenth
-                        print(f"  step {done} of {total}, loss {loss}", flush=True)
+                        print(f"  {name}: step {done} of {total}, loss {loss}", flush=True)
             return process.wait()
         finally:
             if process.poll() is None:

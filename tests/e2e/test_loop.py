@@ -18,6 +18,7 @@ import yaml
 from data_builders.persona import PERSONAS
 
 REPO = Path(__file__).resolve().parents[2]
+ADAPTER = "smollm2-russell-slice"
 CELLS = ["plain", "user", "system"]
 QUESTIONS = 3
 pytestmark = pytest.mark.e2e
@@ -56,7 +57,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "axolotl.yaml").write_text(yaml.safe_dump(axolotl))
     settings = yaml.safe_load((REPO / "studies/demo.yaml").read_text())
     settings |= {"run_folder": str(folder / "run"), "persona": str(persona), "adapters": []}
-    settings["training"] |= {"config": str(folder / "axolotl.yaml"), "recipe": str(folder / "recipe.yaml")}
+    settings["training"]["config"] = str(folder / "axolotl.yaml")
+    settings["training"]["arms"][0]["recipe"] = str(folder / "recipe.yaml")
     settings["evaluation"] |= {"cells": CELLS, "epochs": 1, "max_tokens": 16}
     settings["serve"] |= {"port": free_port()}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings))
@@ -77,11 +79,12 @@ def test_the_loop_runs_binds_and_skips(study: Path) -> None:
     with (run / "rows.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * QUESTIONS * len(CELLS)
-    assert {row["model"] for row in rows} == {"SmolLM2-135M-Instruct", "smollm2-russell-slice"}
+    assert {row["model"] for row in rows} == {"SmolLM2-135M-Instruct", ADAPTER}
     assert list((run / "plots").glob("*.png"))
     bound = json.loads((run / "run.json").read_text())
-    assert bound["adapters"]["smollm2-russell-slice"]["sha256"] and bound["versions"]["train:axolotl"]
-    assert bound["data"]["counts"]["by_source"]["persona"] == 6
+    assert bound["adapters"][ADAPTER]["sha256"] and bound["versions"]["train:axolotl"]
+    (data,) = bound["data"].values()
+    assert data["counts"]["by_source"]["persona"] == 6
     assert str(REPO) not in json.dumps(bound["axolotl"]), "a machine's path in the binding"
     port = yaml.safe_load(study.read_text())["serve"]["port"]
     assert not servers(port), "the server outlived the run"
@@ -90,13 +93,13 @@ def test_the_loop_runs_binds_and_skips(study: Path) -> None:
     assert second.returncode == 0
     assert "..." not in second.stdout, f"a stage ran again although nothing changed:\n{second.stdout}"
 
-    adapter = run / "adapter" / "adapter_model.safetensors"
+    adapter = run / "adapters" / ADAPTER / "adapter_model.safetensors"
     before = adapter.read_bytes()
     recipe = study.parent / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("seed: 1", "seed: 2"))
     third = pipeline("train", study)
     assert third.returncode == 0, third.stdout[-4000:]
-    assert "[data] done" in third.stdout and "[train] done" in third.stdout
+    assert "[data:recipe] done" in third.stdout and f"[train:{ADAPTER}] done" in third.stdout
     assert adapter.read_bytes() != before, "other rows, the same adapter"
 
 

@@ -117,7 +117,7 @@ def test_the_command_line_ends_with_code_2_and_no_traceback(tmp_path: Path) -> N
 
 def test_a_recipe_that_writes_another_file_than_is_trained_on_is_refused(tmp_path: Path) -> None:
     study = yaml.safe_load((REPO / "studies" / "demo.yaml").read_text())
-    study["training"]["recipe"] = "data/recipes/bertrand_russell.yaml"
+    study["training"]["arms"][0]["recipe"] = "data/recipes/bertrand_russell.yaml"
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(study))
     with pytest.raises(InputError, match="reads data/train/bertrand_russell_slice.jsonl, but"):
