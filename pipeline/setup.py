@@ -60,8 +60,7 @@ def digest(kind: str, flavour: str) -> str:
     """What an environment depends on, as one hash: the pinned files, the Python, the package's own entry points."""
     content = [file.read_bytes() for file in requirement_files(kind, flavour)]
     content.append(platform.python_version().encode())
-    if kind == "eval":
-        content.append((REPO / "pyproject.toml").read_bytes())
+    content.append((REPO / "pyproject.toml").read_bytes())
     return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 
@@ -105,9 +104,8 @@ def make(uv: str, environment: Path, kind: str, flavour: str) -> None:
     subprocess.run(
         [uv, "pip", "sync", "-q", "-p", str(environment), *backend, *files], check=True, env=variables
     )
-    if kind == "eval":
-        package = [uv, "pip", "install", "-q", "-p", str(environment), "--no-deps", "-e", str(REPO)]
-        subprocess.run(package, check=True, env=variables)
+    package = [uv, "pip", "install", "-q", "-p", str(environment), "--no-deps", "-e", str(REPO)]
+    subprocess.run(package, check=True, env=variables)  # the tasks, and the plugins for vLLM and Axolotl
 
 
 def has_local_torch(links: str) -> bool:
