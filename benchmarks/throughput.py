@@ -46,13 +46,13 @@ WARM_UP = 1024  # requests before anything is measured: compiled shapes, cached 
 START_SECONDS = 900
 
 
-def prompts() -> list[list[dict[str, str]]]:
+def prompts(sets: str) -> list[list[dict[str, str]]]:
     """The messages of each sample of the persona task, in its order."""
     persona, trigger = load_persona(PERSONA), get_trigger(TRIGGER)
     cells = choose_conditions("all")
     return [
         [{"role": turn.role, "content": turn.text} for turn in cell.messages(question.question, trigger)]
-        for kind in choose_question_sets("all")
+        for kind in choose_question_sets(sets)
         for question in persona.questions[kind]
         for cell in cells
     ]
@@ -94,6 +94,7 @@ def inspect(server: Server, model: str, samples: int, processes: int, options: l
     """Inspect's rate with so many processes."""
     command = [sys.executable, "-m", "inspect_ai", "eval", "inspect_tasks/persona.py"]
     command += ["--model", f"vllm/{model}", "-T", f"persona={PERSONA}", "-T", f"trigger={TRIGGER}"]
+    command += ["-T", f"question_sets={asked.question_sets}"]
     command += ["--epochs", str(asked.epochs), "--temperature", str(TEMPERATURE)]
     command += ["--max-tokens", str(asked.tokens), "--extra-body", json.dumps({"ignore_eos": True})]
     command += ["--display", "none", *options]
@@ -195,6 +196,7 @@ def _arguments() -> argparse.Namespace:
         "--processes", default="1,4", help="process counts of Inspect's runs, comma-separated"
     )
     parser.add_argument("--tokens", type=int, default=128, help="of each answer")
+    parser.add_argument("--question-sets", default="all", help="as the task's parameter")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--port", type=int, default=8011)
     parser.add_argument("--max-model-len", type=int, default=2048)
@@ -208,11 +210,12 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Measure, print a table, and write it where asked."""
-    asked, once = _arguments(), prompts()
+    asked = _arguments()
+    once = prompts(asked.question_sets)
     processes = [int(count) for count in asked.processes.split(",")]
     requests = once * asked.epochs
     with _server(asked) as (server, model):
-        raw("warm-up", server, model, (requests * WARM_UP)[:WARM_UP], asked)
+        raw("warm-up", server, model, requests[:WARM_UP], asked)
         rows = [raw("raw, before", server, model, requests, asked)]
         _print(rows[-1])
         for options in [[], ["--no-log-realtime"]] if asked.no_log_realtime else [[]]:

@@ -6,6 +6,8 @@ own, is retried by itself (`inspect eval-retry`), and the analysis takes the log
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from data_builders.errors import InputError
 
 SHUFFLE_SEED = 2
@@ -39,5 +41,5 @@ def shard_options(samples: int, shards: int, in_flight: int) -> list[list[str]]:
             *("--sample-shuffle", str(SHUFFLE_SEED), "--limit", f"{first + 1}-{last}"),
             *("--max-connections", connections, "--max-samples", connections),
         ]
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+        for first, last in pairwise(bounds)
     ]
