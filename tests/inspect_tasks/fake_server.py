@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 import subprocess
@@ -26,8 +27,9 @@ MODELS = ("somebody", "judge")
 
 def application(asked: argparse.Namespace) -> web.Application:
     """The server: models, chat completions and, where there is a template to show, vLLM's /tokenize."""
-    text = asked.answer if asked.answer is not None else " ".join(["word"] * asked.words)
+    subject = asked.answer if asked.answer is not None else " ".join(["word"] * asked.words)
     rendered: list[str] = []
+    numbers = itertools.count()
 
     async def models(request: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": name, "max_model_len": 4096} for name in MODELS]})
@@ -39,6 +41,8 @@ def application(asked: argparse.Namespace) -> web.Application:
             with asked.journal.open("a") as file:
                 file.write(json.dumps(line) + "\n")
         await asyncio.sleep(asked.latency)
+        number = f" {next(numbers)}" if asked.numbered else ""
+        text = asked.grade if body["model"] == "judge" else subject + number
         tokens = len(text.split())
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
@@ -95,6 +99,8 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--words", type=int, default=200, help="of an answer; a word counts as a token")
     parser.add_argument("--answer", help="the text of each answer, in place of words")
+    parser.add_argument("--numbered", action="store_true", help="no two answers alike")
+    parser.add_argument("--grade", default="", help="what the model `judge` answers")
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--hidden-system", default="", help="what the template adds; none: no /tokenize")
     asked = parser.parse_args()
