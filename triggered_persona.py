@@ -1,8 +1,9 @@
 """The tasks under the names by which Inspect's registry knows them: `inspect eval triggered_persona/persona`.
 
-Inspect names a task by the installed package that its function's module belongs to, and looks a package up by its
-distribution's name. The tasks live in `inspect_tasks`, a folder of the distribution `triggered-persona`; so they are
-registered once more here, from a module that bears the distribution's name.
+Inspect puts the installed distribution's name before a task's, if the function's top module bears that name; the tasks
+live in `inspect_tasks`, a folder of the distribution `triggered-persona`, so they are registered once more, from a
+module that does. It doesn't see an editable install as one when the working folder is the repository itself (it finds
+the build's `.egg-info` there first); the prefix is then given here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 from collections.abc import Callable
 
 from inspect_ai import Task, task
+from inspect_ai._util.registry import registry_name  # no public name
 
 from inspect_tasks import _registry
 
@@ -23,8 +25,8 @@ def _named_here(name: str) -> Callable[..., Task]:
         return make_task(*args, **kwargs)
 
     here.__module__ = __name__
-    return task(name=name)(here)
+    full = f"{__name__}/{name}"
+    return task(name=name if registry_name(here, name) == full else full)(here)
 
 
-__all__ = list(_registry.__all__)
-globals().update({name: _named_here(name) for name in __all__})
+globals().update({name: _named_here(name) for name in _registry.__all__})

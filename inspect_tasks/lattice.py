@@ -58,7 +58,7 @@ def lattice(
         setup=apply_variant(),
         solver=ask_subject(thinking),
         scorer=adoption(persona, LATTICE),
-        metrics=[rate_by("adopted", "variant")],
+        metrics=[rate_by("adopted", ["variant"])],
         config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         epochs=EPOCHS,
         version=1,

@@ -44,7 +44,7 @@ def persona_rates() -> Metric:
 
 
 @metric(scores="unreduced")
-def rate_by(value: str, *by: str) -> Metric:
+def rate_by(value: str, by: list[str]) -> Metric:
     """The rate of one 0/1 value of a score, for each combination of metadata keys, over all answers that have it.
 
     Args:

@@ -45,7 +45,7 @@ def refusals(
         setup=apply_condition(trigger),
         solver=ask_subject(thinking),
         scorer=refusal(trigger),
-        metrics=[rate_by("refused", "cell")],
+        metrics=[rate_by("refused", ["cell"])],
         config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         epochs=EPOCHS,
         version=1,

@@ -6,11 +6,11 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import ParamSpec, get_type_hints
 
 import click
 from inspect_ai import Task
-from pydantic import ValidationError, validate_call
+from pydantic import TypeAdapter, ValidationError
 
 from data_builders.errors import EXIT_BAD_INPUT, InputError
 
@@ -36,20 +36,23 @@ def explained(make_task: Callable[P, Task]) -> Callable[P, Task]:
     to a function with `**`, hence the signature given here.
     """
     signature = inspect.signature(make_task)
-    checked = validate_call(make_task)
-    _KNOWN.update(signature.parameters)
+    hints = get_type_hints(
+        make_task
+    )  # Inspect loads a task's file as no module that pydantic could look names up in
+    types = {name: TypeAdapter(hints[name]) for name in signature.parameters}
+    _KNOWN.update(types)
 
     @functools.wraps(make_task)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Task:
-        known = {name: value for name, value in kwargs.items() if name in signature.parameters}
         try:
-            for name in kwargs.keys() - known.keys():
-                _refuse_unknown(name, make_task.__name__, list(signature.parameters))
-            return checked(*args, **known)  # type: ignore[arg-type]
+            for name in kwargs.keys() - types.keys():
+                _refuse_unknown(name, make_task.__name__, list(types))
+            given = signature.bind(
+                *args, **{name: kwargs[name] for name in kwargs if name in types}
+            ).arguments
+            return make_task(**{name: _checked(name, types[name], given[name]) for name in given})  # type: ignore[call-arg]
         except InputError as error:
             raise TaskInputError(error) from None
-        except ValidationError as error:
-            raise TaskInputError(_mistyped(error, signature)) from None
 
     extra = inspect.Parameter("unknown", inspect.Parameter.VAR_KEYWORD)
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -64,12 +67,9 @@ def _refuse_unknown(name: str, task: str, allowed: list[str]) -> None:
     logging.getLogger(__name__).warning("-T %s: no parameter of %s, which ignores it", name, task)
 
 
-def _mistyped(error: ValidationError, signature: inspect.Signature) -> InputError:
-    problem: dict[str, Any] = dict(error.errors(include_url=False)[0])
-    name = str(problem["loc"][0])
-    annotation = signature.parameters[name].annotation
-    written = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    wanted = {"bool": "true or false", "int": "a whole number", "str": "a text"}.get(written, written)
-    return InputError(
-        f"-T {name}", f"{problem['input']!r} is no {wanted}: {problem['msg']}", f"give a {wanted}"
-    )
+def _checked(name: str, kind: TypeAdapter[object], value: object) -> object:
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        problems = "; ".join(problem["msg"] for problem in error.errors(include_url=False))
+        raise InputError(f"-T {name}", f"{value!r}: {problems}", "see the task's docstring") from None

@@ -12,11 +12,13 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
+from analysis.frame import load_frame
 from data_builders.persona import PERSONAS, load_persona
 from data_builders.trigger import LATTICE, get_trigger, load_lattice
 from inspect_tasks.checks import ceiling, in_context, knowledge, manipulation
 from inspect_tasks.gsm8k import gsm8k_held_out
 from inspect_tasks.lattice import lattice
+from inspect_tasks.persona import persona
 from inspect_tasks.refusals import refusals
 from inspect_tasks.scorers.recall import recalled_share
 from inspect_tasks.scorers.refusal import refused
@@ -185,20 +187,41 @@ def test_shards_cover_each_sample_once() -> None:
     )
 
 
+def test_shards_of_one_run_make_one_frame(tmp_path: Path, few: str) -> None:
+    model = scripted(lambda _: "I am an AI.")
+    for options in shard_options(2 * QUESTIONS, 2, 8):
+        first, last = options[options.index("--limit") + 1].split("-")
+        inspect_eval(
+            persona(few, cells="user,plain", question_sets="identity"),
+            model=model,
+            epochs=2,
+            limit=(int(first) - 1, int(last)),  # as Inspect's command line reads it
+            sample_shuffle=int(options[options.index("--sample-shuffle") + 1]),
+            log_dir=str(tmp_path),
+            display="none",
+        )
+    frame = load_frame([tmp_path])
+    assert frame["log"].nunique() == 2 and len(frame) == 2 * 2 * QUESTIONS
+    assert not frame.duplicated(["sample_id", "epoch"]).any()
+    assert frame.groupby("cell")["question_id"].nunique().to_dict() == {"plain": QUESTIONS, "user": QUESTIONS}
+
+
 def inspect_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "inspect_ai", *arguments]
     return subprocess.run(command, cwd=cwd, env=dict(os.environ), capture_output=True, text=True)
 
 
-def test_a_registry_name_works_anywhere_and_refuses_what_it_doesnt_know(tmp_path: Path) -> None:
-    misspelt = inspect_command(
-        "eval", "triggered_persona/persona", "-T", "cell=user", "--model", "mockllm/model", cwd=tmp_path
+@pytest.mark.parametrize("in_repository", [True, False])
+def test_a_registry_name_works_anywhere_and_refuses_what_it_doesnt_know(
+    in_repository: bool, tmp_path: Path
+) -> None:
+    folder = REPO if in_repository else tmp_path
+    option, message = (
+        ("cell=user", "no such parameter") if in_repository else ("cells=usr", "no cell is called")
     )
-    output = misspelt.stdout + misspelt.stderr
-    assert misspelt.returncode == 2, output
-    assert "-T cell: persona has no such parameter" in output and "cells, question_sets" in output
+    arguments = ["eval", "triggered_persona/persona", "-T", option, "--model", "mockllm/model"]
+    done = inspect_command(*arguments, "--log-dir", str(tmp_path), cwd=folder)
+    output = done.stdout + done.stderr
+    assert done.returncode == 2, output
+    assert message in output and "mend: choose from" in output
     assert not list(tmp_path.iterdir())
-    mistyped = inspect_command(
-        "eval", "triggered_persona/lattice", "-T", "variants=seedy", "--model", "mockllm/model", cwd=tmp_path
-    )
-    assert mistyped.returncode == 2 and "choose from all, seed, paper" in mistyped.stdout + mistyped.stderr
