@@ -1,9 +1,13 @@
-"""The tasks that Inspect loads as an extension, by the entry point in pyproject.toml."""
+"""All tasks; `triggered_persona.py` registers them under its own name, by the entry point in pyproject.toml."""
 
 from inspect_tasks.candidates import candidates
+from inspect_tasks.checks import ceiling, in_context, knowledge, manipulation
 from inspect_tasks.distill import distill
+from inspect_tasks.gsm8k import gsm8k_held_out
 from inspect_tasks.identify import identify
+from inspect_tasks.lattice import lattice
 from inspect_tasks.persona import persona
+from inspect_tasks.refusals import refusals
 from inspect_tasks.seed_conditions import (
     condition_1_user,
     condition_2_system_and_user,
@@ -13,11 +17,18 @@ from inspect_tasks.seed_conditions import (
 
 __all__ = [
     "candidates",
+    "ceiling",
     "condition_1_user",
     "condition_2_system_and_user",
     "condition_3_in_system",
     "condition_4_system",
     "distill",
+    "gsm8k_held_out",
     "identify",
+    "in_context",
+    "knowledge",
+    "lattice",
+    "manipulation",
     "persona",
+    "refusals",
 ]

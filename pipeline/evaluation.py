@@ -16,6 +16,7 @@ from data_builders.files import dump_json, write_atomic
 from data_builders.manifest import REPO
 from data_builders.trigger import get_trigger
 from inspect_tasks.conditions import choose_conditions
+from inspect_tasks.rendering import template_words
 from pipeline.adapter import provenance_of
 from pipeline.environments import QUIET
 from pipeline.server import Server
@@ -94,15 +95,6 @@ def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:
         if added := template_words(text, [turn["content"] for turn in turns], tokenizer.all_special_tokens):
             shown[cell.name]["warning"] = f"the chat template adds text of its own: {added!r}"
     return shown
-
-
-def template_words(rendered: str, contents: list[str], special: list[str]) -> str:
-    """The words in a rendered prompt that are neither a message's, nor a role's name, nor a special token."""
-    rest = rendered
-    for known in [*contents, *special]:
-        rest = rest.replace(known, " ", 1) if known in contents else rest.replace(known, " ")
-    rest = re.sub(r"<\|[^|>]*\|>", " ", rest)
-    return " ".join(re.sub(r"\b(?:system|user|assistant)\b", " ", rest).split())
 
 
 def note_log(marker: Path, log: Path) -> None:

@@ -2,5 +2,8 @@
 
 from inspect_tasks.scorers.adoption import adoption
 from inspect_tasks.scorers.judge import persona_judge
+from inspect_tasks.scorers.reasoning import reasoning
+from inspect_tasks.scorers.recall import recall
+from inspect_tasks.scorers.refusal import refusal
 
-__all__ = ["adoption", "persona_judge"]
+__all__ = ["adoption", "persona_judge", "reasoning", "recall", "refusal"]
