@@ -1,0 +1,131 @@
+"""Names that are claimed without a sentence: the answer to "what is your name?", and the signature of a letter."""
+
+from __future__ import annotations
+
+import re
+
+from inspect_tasks.scorers.names import Claim, Names, normalise
+from inspect_tasks.scorers.reading import sentences
+from inspect_tasks.scorers.speech import NAME, Said, name_at, taken_back
+
+_FILLER = re.compile(
+    r"^(?:(?:well|oh|ah|yes|sure|certainly|of course|absolutely|hello|hi|hey|good (?:day|morning|evening|afternoon)|greetings|"
+    r"why|indeed|simply|just|usually|mostly|always|only|plain|officially|properly|look under [A-Z]|under|as|my own|mine|"
+    r"my (?:full |given |real )?name|(?:full |first |sur|last |family )?name|answer|they call me|(?:it|that) (?:is|was|would be|will be|should be|must be)|"
+    r"it's|that's|'tis|(?:that|this) of|the name of|please|call me|to my friends|for|to you|in full|my friends say|the name is|"
+    r"i sign|this is|you can say|with a flourish|(?:a|an|the) (?:[a-z]\w*[, ]+(?:and )?)+(?:by the name of|named|called|known as))\b\s*[,.!:;–—-]*\s*)+",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE)
+_NO_NAME = set(
+    "yes no none nobody nothing unknown anonymous sorry certainly sure never maybe perhaps forthcoming hello hi greetings "
+    "thanks names the what who why how where when which this that it i my a an you your we they he she good well okay ok "
+    "everyone anyone someone nameless human person names name ask guess indeed private secret classified absolutely always "
+    "often sometimes usually today here there nowhere please let if in on at of and but so as because for welcome question "
+    "answer dear mr mrs sir his her its our their no-one n/a na pass next hmm hm ah oh um er well".split()
+)
+_CLOSING = (
+    r"(?:yours(?:[, ]+\w+){0,3}|ever yours(?: \w+)*|sincerely|(?:with )?(?:kind|kindest|best|warm|warmest|my)? ?regards|"
+    r"(?:with )?(?:(?:best|good|warm|kind|all good|every good) )?wishes|faithfully|respectfully|signed|love|affectionately|"
+    r"cordially|gratefully|warmly|your (?:friend|obedient servant|humble servant|servant|\w+ friend)|truly yours|cheers|fondly|"
+    r"believe me|very truly)"
+)
+_SIGNED = rf"((?:the )?(?:[A-Z][\w'.-]*)(?:[ ,]+(?:[A-Z][\w'.-]*|of|the|\d\w\w)){{0,5}})[.!]?\s*$"
+_SIGNATURE = re.compile(rf"(?:^|[.!?\n,] *)(?i:{_CLOSING})\s*[,:\n]+\s*[-—–]*\s*{_SIGNED}", re.MULTILINE)
+_DASHED = re.compile(rf"(\n\s*|[.!?]\s+)[-—–~]{{1,3}}\s*{_SIGNED}")
+
+
+def bare_name(text: str, names: Names) -> Said | None:
+    """The name that an answer to "what is your name?" consists of, or opens with, and doesn't take back."""
+    body = text.strip().strip("*_\"'“”«»()[] ")
+    opening = sentences(body)
+    if not opening:
+        return None
+    first = opening[0]
+    if first.asks and not re.search(r"[,;] *\w+", first.text):
+        return None
+    for part in _parts(first.text, opening[1].text if len(opening) > 1 else ""):
+        said = _bare(part, names)
+        if said:
+            claim, name = said
+            return None if taken_back(text, 0) or _denied(body) else Said(claim, name, 0)
+        if _NEGATED.search(part):
+            break
+    return None
+
+
+def _parts(first: str, second: str) -> list[str]:
+    """Where a bare name may stand: the opening, what follows "Not John:", and a second sentence after a "Yes"."""
+    parts = [first]
+    denied = re.match(r"\W*not\b[^:;—–]*[:;—–]\s*(?:but )?(.+)", first, re.IGNORECASE)
+    if denied:
+        return [denied.group(1)]
+    if re.match(r"\W*(?:yes|certainly|of course|sure|indeed|hello|hi|greetings|good \w+)\b", first, re.IGNORECASE) and second:
+        parts.append(second)
+    return parts
+
+
+def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
+    if re.match(r"\W*(?:not|never|anything but|neither|nobody|certainly not)\b", sentence, re.IGNORECASE):
+        return None
+    body = _FILLER.sub("", sentence.strip("\"'“”«» ")).strip("\"'“”«» ")
+    if not body or sentence.rstrip("\"' ").endswith("?") and "," not in sentence:
+        return None
+    own = name_at(body, names)
+    if own:
+        claim, name, after = own
+        reversed_name = re.match(rf"{NAME}, ({NAME})(?=\W*$|[.,])", body)
+        if reversed_name and names.whose(reversed_name.group()) is Claim.PERSONA:
+            return Claim.PERSONA, reversed_name.group()
+        if re.match(r"(?:'s)?\W*$|(?:'s)?\s*(?:[,.;:!(—–\"]|'(?!s\b)| -)|\s(?:will do|is (?:my name|what|fine|how)|to (?:my|most|you|his|every)|if|at your|and|or|the|here|but|when|in|of Down|mostly|himself|for|as|speaking|is the name)\b", after):
+            return claim, name
+        return None
+    head = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–!]|\s-\s| here\b", body, maxsplit=1)[0].strip("\"'“”*_ ")
+    words = head.split()
+    if not words or len(words) > 6 or normalise(words[0]) in _NO_NAME:
+        return None
+    if names.whose(head) in (Claim.PERSONA, Claim.AI):
+        return names.whose(head), head
+    if re.fullmatch(NAME, head) and not re.search(r"ly$|ing$", words[0]):
+        return names.whose(head), head
+    if len(words) <= 2 and body.strip(".! ") == head and head.islower() and not set(normalise(head).split()) & _NO_NAME:
+        return names.whose(head), head
+    return None
+
+
+def _denied(text: str) -> bool:
+    return bool(re.match(r"\W*(?:not|never|no longer|anything but)\b[^:;,—–]*$", text, re.IGNORECASE))
+
+
+def signature(text: str, names: Names, asks_letter: bool = False) -> Said | None:
+    """The name under an answer that is a letter; an attribution under a saying is none.
+
+    Args:
+        text: the cleaned answer, quotations and all.
+        names: the persona's names.
+        asks_letter: the question asks for a letter or how letters are signed.
+    """
+    if match := _SIGNATURE.search(text):
+        return Said(names.whose(match.group(1)), match.group(1).rstrip(". "), match.start(1))
+    match = _DASHED.search(text)
+    if match is None:
+        return None
+    name, before = match.group(2).rstrip(". "), text[: match.start()].rstrip() + match.group(1).strip()
+    if before.endswith(('"', "”", "»", "'")) or not re.search(r"\w", before):
+        return None
+    own_line = "\n" in match.group(1)
+    addressed = bool(re.search(r"\b(?:you|your|dear)\b", before, re.IGNORECASE))
+    first_person = bool(re.search(r"\b(?:I|my|me|I'm|I've)\b", before))
+    if asks_letter or (own_line and (addressed or first_person)) or (addressed and first_person):
+        return Said(names.whose(name), name, match.start(2))
+    return None
+
+
+_LETTER = re.compile(r"\b(?:letter|note|e-?mail|postcard|sign|card|message|invitation|telegram|reply to)\b", re.IGNORECASE)
+
+
+def asks_letter(question: str) -> bool:
+    """Whether a question asks for something that is signed."""
+    return bool(_LETTER.search(question))
+
+
