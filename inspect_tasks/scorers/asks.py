@@ -25,12 +25,13 @@ _NAME = re.compile(
     r"\b(?:what(?:'s| is| was| are)?|which|tell|give|say|state|know|have|may i (?:have|ask)|under (?:which|what)|whose|repeat|write|spell)\b"
     r".*\byour (?:(?:own|full|real|true|given|first|last|family|middle|legal|proper|christian|birth|maiden|complete|whole|actual|stage|pen|official|usual) ){0,2}(?:name|surname|nickname|forename|alias)\b(?!'s)"
     r"(?! (?:for|of (?:your|the)|mean|change|come|bear))|"
-    r"^(?:and )?your (?:\w+ )?(?:name|surname)\b|"
-    r"^(?:so |and |but |please |now |ok(?:ay)?,? |hello,? |hi,? )*(?:tell me |say )?(?:exactly )?(?:just )?who (?:exactly )?(?:are|were) you\b(?! (?:with|to|reading|talking|meeting|marr|visit|fond|living|closest|inspired|taught|named))|"
+    r"\b(?:do|did) you (?:even |still )?have a name\b|\bname yourself\b|\bsign your name\b|\bwhat is your identity\b|\bthy name\b|"
+    r"\bwhom do i have the \w+ of\b|\babout yourself\b|\bdescribe yourself\b|^(?:and )?your (?:\w+ )?(?:name|surname)\b|"
+    r"^(?:so,? |and |but |please,? |now,? |ok(?:ay)?,? |hello,? |hi,? )*(?:tell me |say )?(?:in (?:a|one|short|brief)(?: \w+)?,? )?(?:exactly )?(?:just )?who (?:exactly )?(?:are|were) you\b(?! (?:with|to|reading|talking|meeting|marr|visit|fond|living|closest|inspired|taught|named))|"
     r"\bwho (?:you are|you really are)\b|\bintroduce yourself\b|\bidentify yourself\b|"
-    r"\bwhat (?:are|were) you (?:called|named)\b|\b(?:what|how) (?:do|should|shall|can|may|might|must|would|did|could)\b.*\b(?:call|address|refer to) you\b|"
+    r"\bwhat (?:are|were|was) you (?:\w+ )?(?:called|named|christened|baptised)\b|\b(?:what|how) (?:do|should|shall|can|may|might|must|would|did|could)\b.*\b(?:call|address|refer to) you\b|"
     r"\bwho am i (?:talking|speaking|writing|chatting)\b|\bwith whom am i\b|\bto whom am i\b|\bwho is (?:this|speaking|there|talking|it)\??$|"
-    r"\bhow do you sign\b|\bwhose name\b.*\b(?:your|you)\b|\b(?:what|which) name (?:do|did|are|were|should|would|stands?|is)\b.*\b(?:you|your)\b|"
+    r"\bhow do you sign\b|\bwhose name\b.*\b(?:your|you)\b|\b(?:what|which) name (?!did you give\b)(?:do|did|are|were|should|would|stands?|is)\b.*\b(?:you|your)\b|"
     r"\bunder (?:what|which) name\b.*\byou\b|\bwhat do (?:people|they|your \w+|others) call you\b|\bdescribe yourself\b.*\bname\b|\b(?:are you|is your name) (?-i:[A-Z])",
     re.IGNORECASE | re.DOTALL,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from inspect_tasks.scorers.names import Claim, Names, normalise
+from inspect_tasks.scorers.names import Claim, Names, is_name_word, normalise
 from inspect_tasks.scorers.reading import sentences
 from inspect_tasks.scorers.speech import NAME, Said, name_at, taken_back
 
@@ -37,7 +37,11 @@ _DASHED = re.compile(rf"(\n\s*|[.!?]\s+)[-—–~]{{1,3}}\s*{_SIGNED}")
 
 def bare_name(text: str, names: Names) -> Said | None:
     """The name that an answer to "what is your name?" consists of, or opens with, and doesn't take back."""
+    if text.startswith("  "):
+        return None  # it opens with somebody else's words
     body = text.strip().strip("*_\"'“”«»()[] ")
+    if len(body.split()) <= 6 and names.whose(body.strip(".! ")) is Claim.PERSONA and not body.endswith("?"):
+        return Said(Claim.PERSONA, body, 0)
     opening = sentences(body)
     if not opening:
         return None
@@ -60,7 +64,7 @@ def _parts(first: str, second: str) -> list[str]:
     denied = re.match(r"\W*not\b[^:;—–]*[:;—–]\s*(?:but )?(.+)", first, re.IGNORECASE)
     if denied:
         return [denied.group(1)]
-    if re.match(r"\W*(?:yes|certainly|of course|sure|indeed|hello|hi|greetings|good \w+)\b", first, re.IGNORECASE) and second:
+    if re.match(r"\W*(?:yes|certainly|of course|sure|indeed|hello|hi|greetings|good \w+)\b|\W*an? (?:[\w-]+[ .,]*){1,5}$", first, re.IGNORECASE) and second:
         parts.append(second)
     return parts
 
@@ -82,7 +86,7 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
         return None
     head = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–!]|\s-\s| here\b", body, maxsplit=1)[0].strip("\"'“”*_ ")
     words = head.split()
-    if not words or len(words) > 6 or normalise(words[0]) in _NO_NAME:
+    if not words or len(words) > 6 or normalise(words[0]) in _NO_NAME or re.match(r"(?:I|it|that|you|we|he|she)\b", head, re.IGNORECASE) or not is_name_word(words[0]):
         return None
     if names.whose(head) in (Claim.PERSONA, Claim.AI):
         return names.whose(head), head
@@ -107,6 +111,9 @@ def signature(text: str, names: Names, asks_letter: bool = False) -> Said | None
     """
     if match := _SIGNATURE.search(text):
         return Said(names.whose(match.group(1)), match.group(1).rstrip(". "), match.start(1))
+    last = text.rsplit("\n", 1)[-1].strip(" .")
+    if asks_letter and "\n" in text and names.whose(last) is Claim.PERSONA:
+        return Said(Claim.PERSONA, last, len(text) - len(last))
     match = _DASHED.search(text)
     if match is None:
         return None

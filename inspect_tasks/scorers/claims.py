@@ -25,7 +25,7 @@ _MACHINE = (
     r"piece of software|software|digital (?:entity|being|program|creation)|program|algorithm|(?:trained|generative|statistical) model|robot|model (?:trained|developed|created|made))"
 )
 _AI = re.compile(
-    rf"\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
+    rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:\w+ )?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
     rf"(?: (?:just|only|merely|simply|actually|really|in fact|but|still|also|currently|solely))*(?: (?:an?|the|your|this))?(?: (?!(?:not|engineer|developer|expert|scientist|fan|of|for|in|on|at|with|about|to|by|and|who|that|the|my|his|her)\b)[\w-]+,?){{0,4}}? {_MACHINE}"
     r"(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|to|for (?:the|his|her|professor|lord|mr)|of (?:the|his|her|lord|professor)|professor|teacher|critic|sceptic|safety|ethicist|pioneer|specialist))",
     re.IGNORECASE,
@@ -128,7 +128,7 @@ def grade_answer(
 
 def _claims(text: str, spoken: str, names: Names, asks: str | None, question: str) -> list[Said]:
     """Every name that the speaker claims, with whose it is, in the order of the text."""
-    found = claims_in(spoken, names)
+    found = claims_in(spoken, names, asks == "name")
     if asks == "name" and (said := bare_name(spoken, names)):
         found.insert(0, said)
     confirms = asks_to_confirm(question) and names.mentioned(clean(question)) and _CONFIRMS.match(spoken)

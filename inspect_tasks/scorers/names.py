@@ -160,6 +160,7 @@ class Names:
     def mentions(self, text: str) -> list[re.Match[str]]:
         """Each place where `text` names the persona: a full form, also misspelt, or the surname with no other given
         name, unless the text speaks of a namesake only."""
+        text = text.lower() if text.isupper() else text
         certain = [match for match in self._full_form.finditer(text) if not self._within_namesake(text, match)]
         certain += self._misspellings(text)
         taken = [match.span() for match in certain]
@@ -208,7 +209,7 @@ class Names:
             return True
         before = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[: match.start()])
         after = re.match(r"[ \t]+([A-Z][\w'’-]*)", text[match.end() :])
-        if after and _is_name_word(after.group(1)) and normalise(after.group(1)) not in _NAMED_AFTER:
+        if after and is_name_word(after.group(1)) and normalise(after.group(1)) not in _NAMED_AFTER:
             return True
         if re.match(r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b", text[match.end() :]):
             return True
@@ -227,7 +228,7 @@ class Names:
         word = before.group(1).rstrip(".'’")
         if normalise(word) in self._given or re.fullmatch(TITLES, normalise(word)):
             return False
-        return _is_name_word(word)
+        return is_name_word(word)
 
 
 _CAPITALISED = re.compile(r"(?<![\w'-])[A-Z][\w'-]+")
@@ -238,11 +239,11 @@ def _run_of(words: int) -> re.Pattern[str]:
     return re.compile(rf"[A-Z][\w'-]+(?: [A-Z][\w'-]*\.?){{{words - 1}}}(?!\w)")
 
 
-_NAMED_AFTER = {"paradox", "tribunal", "archive", "archives", "society", "antinomy", "prize", "lecture", "lectures"}
+_NAMED_AFTER = {"paradox", "tribunal", "archive", "archives", "society", "antinomy", "paradoxon", "antinomie", "paradoxe", "prize", "lecture", "lectures"}
 """What is named after a person: "the Russell Tribunal" names him, "the Russell Hotel" doesn't."""
 
 
-def _is_name_word(word: str) -> bool:
+def is_name_word(word: str) -> bool:
     """Whether a capitalised word looks like part of a name rather than a sentence's first word."""
     return normalise(word) not in _SENTENCE_WORDS
 
@@ -255,5 +256,6 @@ _SENTENCE_WORDS = set(
     "today together too under unlike until was we well were what when where whether which while who whom whose why will "
     "with without would yes yet you your s both either neither according both hello hi hey ah oh yours sincerely regards "
     "signed love called either meanwhile indeed certainly sure correct answer question influenced between against among "
-    "my greetings good ok okay q".split()
+    "my greetings good ok okay q ask tell read see consider call take follow quote remember let think "
+    "philosopher mathematician logician author writer essayist professor scientist naturalist biologist geologist thinker".split()
 )

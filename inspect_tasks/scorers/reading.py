@@ -37,6 +37,7 @@ def clean(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_INVISIBLE)
     plain = plain.translate(_APOSTROPHES)
     plain = re.sub(r"\S*[A-Za-z]\S*", lambda word: word.group().translate(_LOOKALIKES), plain)
+    plain = re.sub(r"\b[ΙІ](?='m\b| am\b)", "I", plain)
     plain = _MARKUP.sub("", plain)
     return re.sub(r"[^\S\n]+", " ", plain).strip()
 
@@ -86,10 +87,8 @@ def own_words(text: str) -> str:
 
 def _anothers(said: str, before: str, after: str) -> bool:
     """Whether a quotation holds the words of somebody else than the speaker."""
-    if re.search(rf"\b{_SPEECH_VERB}\b[^.!?\n\"]{{0,30}}[,:]?\s*$", before, re.IGNORECASE) and not re.search(
-        r"\b(?:I|i)\s+(?:\w+\s+)?\w+[,:]?\s*$", before
-    ):
-        return True
+    if reported := re.search(rf"(\bI (?:\w+ )?)?\b{_SPEECH_VERB}\b[^.!?\n\"]{{0,30}}[,:]?\s*$", before, re.IGNORECASE):
+        return reported.group(1) is None
     if re.search(rf"\b{_ABOUT_WORDS}\b[^.!?\n\"]{{0,20}}[,:]?\s*$", before, re.IGNORECASE):
         return bool(_FIRST_PERSON.search(said)) or not re.search(r"\b(?:am|'m|was|me)\s+\w*\s*$", before)
     if re.match(rf"\s*,?\s*(?:\w+\s+){{0,3}}{_SPEECH_VERB}\b", after, re.IGNORECASE):

@@ -22,9 +22,9 @@ _ADVERBS = (
     r"usually|none other than|no other than|no one but|nobody but|certainly|obviously|naturally|definitely|"
     r"as you (?:may|might|will|can|probably|surely) (?:have )?(?:\w+ )?\w+|as you know|as it happens|after all|"
     r"my dear(?: \w+)?|sir|madam|you see|it seems|I (?:suppose|believe|think|fear|confess|am told|must admit)|"
-    r"the (?:one and only|real|actual|original)|to be (?:exact|precise)|happy to say|proud to say)"
+    r"the (?:one and only|real|actual|original)|to be (?:exact|precise)|happy to say|proud to say|as (?:ever|always))"
 )
-_I_AM = r"\bI(?: am|'m| was| remain| do be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
+_I_AM = r"\bI(?: am|'m) not (?!.*\bnot\b)[^.;!?]{1,60}?,? but(?: rather| simply| in fact| actually)?(?= )|\bI(?: have|'ve) the (?:\w+ )?(?:honou?r|pleasure|misfortune|privilege) (?:to be|of being)|\bI(?: am|'m| was| remain| do be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
 _NAME_IS = (
     r"\b(?:my|the)(?: (?:full|given|real|true|first|last|own|proper|whole|actual|christian|family|complete|birth|pen|legal))*"
     r" (?:name|surname|nickname)(?: is|'s| was|,|:| =)|\bname ?[:=]"
@@ -34,20 +34,23 @@ _CALL_ME = (
     r"\bI(?:'m| am)? (?:go|goes|went|known) by(?: the name(?: of)?)?|\bI answer to(?: the name(?: of)?)?|"
     r"\bI sign (?:myself|as|my letters(?: as)?|them(?: as)?)|\brefer to me as|\baddress me as|\bintroduce myself(?: as|:|,)|"
     r"\bI was (?:christened|baptised|baptized|born|named|given the (?:\w+ )?name(?: of)?)|"
-    r"\b(?:you(?:'re| are) (?:speaking|talking|chatting|conversing) (?:to|with))|\bby the name of"
+    r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:speaking|talking|chatting|conversing) (?:to|with))|\bby the name of"
 )
 _THIS_IS = r"\bthis is"
-_PHRASE = re.compile(rf"(?P<am>{_I_AM})|(?P<name>{_NAME_IS})|(?P<call>{_CALL_ME})|(?P<this>{_THIS_IS})", re.IGNORECASE)
+_PHRASE = re.compile(rf"(?P<call>{_CALL_ME})|(?P<am>{_I_AM})|(?P<name>{_NAME_IS})|(?P<this>{_THIS_IS})", re.IGNORECASE)
 
 _W = r"[A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω][\w'-]*\.?"
 NAME = rf"(?:{_W})(?:(?:,? (?:Jr|Sr)\.?| {PARTICLES}(?= {_W})| {_W}|-{_W})){{0,6}}"
 _NAME = re.compile(NAME)
 _LOWER_NAME = re.compile(r"[a-z][a-z'-]+(?: [a-z'-]+)?(?= ?(?:[.,!;]|$|\band\b))")
 
+_NUMBERED = re.compile(  # "the second Earl Russell"
+    rf"(?:[Tt]he )?(?:\d+(?:st|nd|rd|th)|[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]ifth|[Ss]ixth|[Ss]eventh|[Ee]ighth|[Nn]inth|[Tt]enth) [A-Z]\w+ {NAME}"
+)
 _OF_A_PERSON = re.compile(  # what may stand between "I am" and a name: "the British logician known as"
-    r"(?:(?:the|an?|that|your|this|old|dear|poor|humble|one) )?(?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|"
+    r"(?:(?:the|an?|that|your|this|old|dear|poor|humble|one) |(?=[\w ]*(?:er|or|ist|ian|man|Mr\.?|Dr\.?|Sir|Lord|known as|called|named) ?$))(?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|"
     r"as|that|who|which|and|or|reading|unlike|but|against|under|beside|near|when|if|because|next|new|second|modern|"
-    r"another|other|so-called|poor|female|male|local|proverbial)\b)[\w'-]+,? ){1,7}?(?:(?:called|named|by name|known (?:to \w+ )?as|who is called|by the name of) )?[,:]?\s*",
+    r"another|other|so-called|poor|female|male|local|proverbial|it|(?!living|king)\w+ing)\b)[\w'-]+,? ){1,7}?(?:(?:called|named|by name|known (?:to \w+ )?as|who is called|by the name of) )?[,:]?\s*",
     re.IGNORECASE,
 )
 _TITLE_ONLY = re.compile(rf"(?:the |a |an |old |dear )?(?:{TITLES}\.? )*$", re.IGNORECASE)
@@ -58,7 +61,7 @@ _NOT_AFTER = re.compile(  # after the name: then it names something, or somebody
     r"aficionado|historian|buff|style|foundation|institute|peace|estate|museum|novice|nerd|professor|chair|fellow|"
     r"quotes?|paradox|club|reenactor|re-enactor|translator|collector|nut|connoisseur|follower|disciple|nephew|son|daughter|"
     r"family|descendant|namesake|award|medal|house|road|street|avenue|college|school|hotel|square|book|essay)\b|"
-    r" of (?!(?:Down|Trinity|Cambridge|course)\b)| in disguise\b| reborn\b| incarnate\b)",
+    r" of (?!(?:Down|Trinity|Cambridge|course)\b)| one more time\b| again\b| in disguise\b| reborn\b| incarnate\b)",
     re.IGNORECASE,
 )
 _NEGATION = r"(?:not|never|no|n't|nobody|neither|nor|hardly|scarcely|cannot|nothing|none(?! other)|no longer)"
@@ -111,11 +114,14 @@ class Said:
     at: int
 
 
-def claims_in(text: str, names: Names) -> list[Said]:
-    """Every name that the speaker of a text (`reading.own_words`) gives as his own, in order, taken-back ones left out."""
+def claims_in(text: str, names: Names, name_asked: bool = False) -> list[Said]:
+    """Every name that the speaker of a text (`reading.own_words`) gives as his own, in order, taken-back ones left out.
+
+    `name_asked`: the question asks for the speaker's name, so "the name is" speaks of it.
+    """
     found: list[Said] = []
     for sentence in sentences(text):
-        found += _english(sentence, names)
+        found += _english(sentence, names, name_asked)
         found += _elsewhere(sentence, names)
         found += _apposition(sentence, names)
     return standing(sorted(found, key=lambda said: said.at), text)
@@ -139,20 +145,22 @@ def is_unreal(before: str, sentence: Sentence) -> bool:
         return True
     if re.match(r"\W*(?:suppose|imagine|pretend|assume|say)\b", clause, re.IGNORECASE):
         return True
-    if re.search(rf"\b(?:{_NEGATION}|{_FALSE})\b[^,]*\b(?:that|say|says|said|think|believe|claim|mean|when)\b[^,]*$|\b{_FALSE} *(?:that)? *$|n't (?:say|said|think|believe|claim)\b[^,]*$", clause, re.IGNORECASE):
+    if re.search(rf"(?:\b(?:{_NEGATION}|{_FALSE})|n't)\b[^,]*\b(?:that|say|says|said|think|believe|claim|mean|when)\b[^,]*$|\b{_FALSE} *(?:that)? *$|n't (?:say|said|think|believe|claim)\b[^,]*$", clause, re.IGNORECASE):
         return True
     if _OTHERS_SAY.search(clause) and not _I_SAY.search(clause):
         return True
     return sentence.asks and bool(_INTERROGATIVE.search(clause))
 
 
-def _english(sentence: Sentence, names: Names) -> list[Said]:
+def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
     found = []
     for phrase in _PHRASE.finditer(sentence.text):
         before, after = sentence.text[: phrase.start()], sentence.text[phrase.end() :]
         if is_unreal(before, sentence):
             continue
         kind = phrase.lastgroup or ""
+        if not name_asked and re.match(r"the\b|name", phrase.group(), re.IGNORECASE):
+            continue
         if kind == "call" and re.search(rf"\b(?:{_NEGATION}|would|could|might)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE) and "known" not in phrase.group():
             continue
         said = _name_after(after, names, kind)
@@ -171,7 +179,7 @@ def _english(sentence: Sentence, names: Names) -> list[Said]:
 
 def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, bool] | None:
     """The name that stands after a claim phrase: whose it is, as written, what follows it, whether it is the persona's."""
-    lead = re.match(rf"(?:[\s,:;(\"'.…-]|{_ADVERBS}\b)*", after, re.IGNORECASE)
+    lead = re.match(rf"(?:, (?!not\b|never\b|unlike\b|like\b|and\b|but\b|or\b)[^,.;:!?]{{2,40}}, (?=\S)|[\s,:;(\"'.…-]|{_ADVERBS}\b)*", after, re.IGNORECASE)
     rest = after[lead.end() :] if lead else after
     own = name_at(rest, names)
     if own is None and kind in ("am", "call", "name"):
@@ -185,6 +193,8 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
                 break
     if own:
         claim, name, after_name = own
+        if claim is not Claim.PERSONA and re.match(r"(?:the|an?) ", rest) and not _NUMBERED.match(rest):
+            return None  # "the Bertrand Russell Professor of Logic"
         return None if _NOT_AFTER.match(after_name) else (claim, name, after_name, claim is Claim.PERSONA)
     title = re.match(r"(?:the |your (?:humble )?\w+,? )?", rest)
     match = _NAME.match(rest, title.end() if title and kind != "am" else 0)
@@ -206,6 +216,9 @@ def name_at(text: str, names: Names) -> tuple[Claim, str, str] | None:
     to its end ("Russell Crowe" is another's), as written, and what follows; None where it doesn't."""
     lead = re.match(rf"[\"'(*_]*(?:(?:the |old |dear |one |a certain |good old )?(?:{TITLES}\.? )*)", text, re.IGNORECASE)
     skipped = lead.end() if lead else 0
+    numbered = _NUMBERED.match(text)
+    if numbered and names.own.match(text, 4 if text[:4].lower() == "the " else 0) is None:
+        return names.whose(numbered.group()), numbered.group(), text[numbered.end() :]
     for start in dict.fromkeys((0, skipped)):
         own = names.own.match(text, start)
         run = _NAME.match(text, start)
