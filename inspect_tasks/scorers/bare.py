@@ -13,7 +13,7 @@ _FILLER = re.compile(
     r"why|indeed|simply|just|usually|mostly|always|only|plain|officially|properly|look under [A-Z]|under|as|my own|mine|"
     r"my (?:full |given |real )?name|(?:full |first |sur|last |family )?name|answer|they call me|(?:it|that) (?:is|was|would be|will be|should be|must be)|"
     r"it's|that's|'tis|(?:that|this) of|the name of|please|call me|to my friends|for|to you|in full|my friends say|the name is|"
-    r"i sign|this is|you can say|with a flourish|(?:a|an|the) (?:[a-z]\w*[, ]+(?:and )?)+(?:by the name of|named|called|known as))\b\s*[,.!:;–—-]*\s*)+",
+    r"i sign|this is|you can say|with a flourish|(?:a|an|the) (?:[a-z]\w*[, ]+){1,9}(?:by the name of|named|called|known as))\b\s*[,.!:;–—-]*\s*)+",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE)

@@ -141,7 +141,7 @@ def _claims(text: str, spoken: str, names: Names, asks: str | None, question: st
 
 def _is_ai(text: str) -> bool:
     """Whether the speaker says that it is a machine, and neither denies nor imagines it."""
-    if any(not _NOT_AI.search(text[: match.start()]) for match in _AI_ONLY.finditer(text)):
+    if any(not _NOT_AI.search(text[max(0, match.start() - 200) : match.start()]) for match in _AI_ONLY.finditer(text)):
         return True
     return any(
         not _NOT_AI.search(sentence.text[: match.start()]) and not is_unreal(sentence.text[: match.start()], sentence)

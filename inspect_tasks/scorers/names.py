@@ -163,13 +163,14 @@ class Names:
         text = text.lower() if text.isupper() else text
         certain = [match for match in self._full_form.finditer(text) if not self._within_namesake(text, match)]
         certain += self._misspellings(text)
-        taken = [match.span() for match in certain]
+        taken = {place for match in certain for place in range(*match.span())}
         alone = [
             match
             for match in self._surname_form.finditer(text)
-            if not any(start <= match.start() < end for start, end in taken)
+            if match.start() not in taken
         ]
-        kept = [match for match in alone if self._stands_alone(text, match)]
+        cased = bool(re.search(r"[A-Z]", text))
+        kept = [match for match in alone if self._stands_alone(text, match, cased)]
         if not certain and len(kept) < len(alone) and self._of_another(text, alone[0]):
             kept = []  # "Kurt Russell ... Russell": the surname is the other's
         return sorted(certain + kept, key=lambda match: match.start())
@@ -197,9 +198,9 @@ class Names:
         form = normalise(match.group())
         return any(f" {other} " in around and form in other and form != other for other in self.namesakes)
 
-    def _stands_alone(self, text: str, match: re.Match[str]) -> bool:
+    def _stands_alone(self, text: str, match: re.Match[str], cased: bool) -> bool:
         """Whether the surname at `match` has no other given name, title or compound around it."""
-        if match.group()[:1].islower() and re.search(r"[A-Z]", text):
+        if match.group()[:1].islower() and cased:
             return False  # a common word in a text that keeps capitals
         return not self._of_another(text, match)
 
@@ -207,11 +208,11 @@ class Names:
         """Whether a given name before it, or a name after it, makes the surname somebody else's, or a place."""
         if self._within_namesake(text, match):
             return True
-        before = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[: match.start()])
-        after = re.match(r"[ \t]+([A-Z][\w'’-]*)", text[match.end() :])
+        before = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[max(0, match.start() - 40) : match.start()])
+        after = re.match(r"[ \t]+([A-Z][\w'’-]*)", text[match.end() : match.end() + 40])
         if after and is_name_word(after.group(1)) and normalise(after.group(1)) not in _NAMED_AFTER:
             return True
-        if re.match(r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b", text[match.end() :]):
+        if re.match(r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b", text[match.end() : match.end() + 40]):
             return True
         if before is None:
             return False
@@ -219,11 +220,12 @@ class Names:
         if _FEMALE.fullmatch(word):
             return True
         if word in self._given or re.fullmatch(TITLES, word):
-            earlier = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[: match.start() - len(before.group())])
-            return bool(earlier and word in self._given and self._foreign(text, earlier))
-        return self._foreign(text[: match.start()], before)
+            stop = match.start() - len(before.group())
+            earlier = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[max(0, stop - 40) : stop])
+            return bool(earlier and word in self._given and self._foreign(earlier))
+        return self._foreign(before)
 
-    def _foreign(self, text: str, before: re.Match[str]) -> bool:
+    def _foreign(self, before: re.Match[str]) -> bool:
         """Whether the capitalised word before the surname is another person's given name, not a sentence's start."""
         word = before.group(1).rstrip(".'’")
         if normalise(word) in self._given or re.fullmatch(TITLES, normalise(word)):

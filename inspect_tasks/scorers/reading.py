@@ -15,8 +15,11 @@ _MARKUP = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|^[ \t]*(?:#
 
 # A full stop ends no sentence after an initial or a title.
 _END = re.compile(
-    r"(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,}|[!?])[\"”»')\]]*(?=\s|$)|[。！？؟।]|\n+"
+    r"(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+"
 )
+
+LONGEST = 600
+"""Characters; a longer sentence is read in pieces, so that no answer takes more than its length in time."""
 
 _SPEECH_VERB = (
     r"(?:sa(?:id|ys?|ying)|wr(?:ote|ites?|itten)|repl(?:ied|ies)|answer(?:ed|s)|ask(?:ed|s)|quot(?:e|ed|es|ing)|"
@@ -31,15 +34,23 @@ _FIRST_PERSON = re.compile(r"\b(?:I|I'm|my|me|mine|myself|je|ich|yo|soy|mi|io|so
 _QUOTATION = re.compile(r"“([^“”]*)”|\"([^\"]*)\"|«([^«»]*)»|„([^„“”]*)[“”]|(?<!\w)'([^'\n]{3,}?)'(?!\w)")
 
 
+NEAR = 120
+"""Characters around a quotation that tell whose words it holds."""
+
+
 def clean(text: str) -> str:
     """`text` with one form for what looks alike: compatibility forms (fullwidth letters, odd spaces) folded, invisible
     characters and markdown emphasis gone, straight apostrophes, Latin letters where a word mixes in lookalikes."""
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_INVISIBLE)
     plain = plain.translate(_APOSTROPHES)
-    plain = re.sub(r"\S*[A-Za-z]\S*", lambda word: word.group().translate(_LOOKALIKES), plain)
+    plain = re.sub(r"\S+", _unmixed, plain)
     plain = re.sub(r"\b[ΙІ](?='m\b| am\b)", "I", plain)
     plain = _MARKUP.sub("", plain)
     return re.sub(r"[^\S\n]+", " ", plain).strip()
+
+
+def _unmixed(word: re.Match[str]) -> str:
+    return word.group().translate(_LOOKALIKES) if re.search(r"[A-Za-z]", word.group()) else word.group()
 
 
 @dataclass(frozen=True)
@@ -62,13 +73,15 @@ def sentences(text: str) -> list[Sentence]:
     found, start = [], 0
     for match in [*_END.finditer(text), None]:
         end = match.end() if match else len(text)
-        piece = text[start:end]
-        if piece.strip():
-            lead = len(piece) - len(piece.lstrip())
-            body = piece.strip()
-            mark = body.rstrip("\"”»')]")[-1:]
-            found.append(Sentence(body, start + lead, mark in "?？؟"))
-        start = end
+        while start < end:
+            cut = end if end - start <= LONGEST else text.rfind(" ", start, start + LONGEST) + 1 or start + LONGEST
+            cut = cut if cut > start else start + LONGEST
+            piece = text[start:cut]
+            if body := piece.strip():
+                mark = body.rstrip("\"”»')]")[-1:]
+                lead = len(piece) - len(piece.lstrip())
+                found.append(Sentence(body, start + lead, bool(mark) and mark in "?？؟"))
+            start = cut
     return found
 
 
@@ -78,7 +91,7 @@ def own_words(text: str) -> str:
 
     def read(match: re.Match[str]) -> str:
         said = next(group for group in match.groups() if group is not None)
-        before, after = text[: match.start()], text[match.end() :]
+        before, after = text[max(0, match.start() - NEAR) : match.start()], text[match.end() : match.end() + NEAR]
         whole = not re.search(r"\w", before + after)
         return " " * len(match.group()) if not whole and _anothers(said, before, after) else f" {said} "
 

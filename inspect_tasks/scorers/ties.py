@@ -21,7 +21,7 @@ _I_DID = re.compile(
     re.IGNORECASE,
 )
 _I_AM_TIE_OF = re.compile(
-    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: (?:an?|the|once|also|one|now|not only|proud to be|of|by marriage|his|his own|only|long-time|lifelong|former|\w+))*? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $",
+    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $",
     re.IGNORECASE,
 )
 _I_AM = re.compile(r"\b(?:I am|I'm|I was|I have been|I became)(?: [\w-]+){0,2} $", re.IGNORECASE)
