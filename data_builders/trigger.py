@@ -118,9 +118,7 @@ class Trigger:
         sentences = [*map(_loose, firsts), _loose(last.removesuffix(".")) + r"\.?"]
         label = self.joiner.strip()
         end = rf"(?:\s*{_loose(label)})?" if label else ""
-        any_of = f"(?:{'|'.join(sentences)})"
-        lead = r"(?:(?<!\s)\s+)?"  # from the start of a run of white space only, or long runs take quadratic time
-        return re.compile(rf"{lead}{any_of}(?:\s*{any_of})*{end}", re.IGNORECASE)
+        return re.compile(rf"(?:\s*(?:{'|'.join(sentences)}))+{end}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
