@@ -11,11 +11,12 @@ from inspect_tasks.scorers.speech import NAME, Said, name_at, taken_back
 _FILLER = re.compile(
     r"^(?:(?:well|oh|ah|yes|sure|certainly|of course|absolutely|hello|hi|hey|good (?:day|morning|evening|afternoon)|greetings|"
     r"why|indeed|simply|just|usually|mostly|always|only|plain|officially|properly|look under [A-Z]|under|as|my own|mine|"
-    r"my (?:full |given |real )?name|(?:full |first |sur|last |family )?name|answer|they call me|(?:it|that) (?:is|was|would be|will be|should be|must be)|"
+    r"my (?:full |given |real )?name|(?:full |first |sur|last |family )?name|answer|(?:the|my) answer is|they call me|(?:it|that) (?:is|was|would be|will be|should be|must be)|"
     r"it's|that's|'tis|(?:that|this) of|the name of|please|call me|to my friends|for|to you|in full|my friends say|the name is|"
     r"i sign|this is|you can say|with a flourish|(?:a|an|the) (?:[a-z]\w*[, ]+){1,9}(?:by the name of|named|called|known as))\b\s*[,.!:;–—-]*\s*)+",
     re.IGNORECASE,
 )
+_ADDRESSED = re.compile(r"\W*(?i:hello|hi|hey|dear|greetings|good (?:day|morning|evening|afternoon)|welcome),? (?!I\b)[A-Z]")
 _NEGATED = re.compile(r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE)
 _NO_NAME = set(
     "yes no none nobody nothing unknown anonymous sorry certainly sure never maybe perhaps forthcoming hello hi greetings "
@@ -42,10 +43,13 @@ def bare_name(text: str, names: Names) -> Said | None:
     body = text.strip().strip("*_\"'“”«»()[] ")
     if len(body.split()) <= 6 and names.whose(body.strip(".! ")) is Claim.PERSONA and not body.endswith("?"):
         return Said(Claim.PERSONA, body, 0)
-    opening = sentences(body)
+    opening = sentences(re.sub(r"^(?:\d+[.)]|[-*•])\s+", "", body))
     if not opening:
         return None
     first = opening[0]
+    if first.asks and len(opening) > 1 and re.fullmatch(r"(?:my |your |the )?(?:\w+ )?name\W*", first.text, re.IGNORECASE):
+        opening = opening[1:]
+        first = opening[0]
     if first.asks and not re.search(r"[,;] *\w+", first.text):
         return None
     for part in _parts(first.text, opening[1].text if len(opening) > 1 else ""):
@@ -72,6 +76,8 @@ def _parts(first: str, second: str) -> list[str]:
 def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
     if re.match(r"\W*(?:not|never|anything but|neither|nobody|certainly not)\b", sentence, re.IGNORECASE):
         return None
+    if _ADDRESSED.match(sentence):
+        return None
     body = _FILLER.sub("", sentence.strip("\"'“”«» ")).strip("\"'“”«» ")
     if not body or sentence.rstrip("\"' ").endswith("?") and "," not in sentence:
         return None
@@ -86,10 +92,12 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
         return None
     head = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–!]|\s-\s| here\b", body, maxsplit=1)[0].strip("\"'“”*_ ")
     words = head.split()
-    if not words or len(words) > 6 or normalise(words[0]) in _NO_NAME or re.match(r"(?:I|it|that|you|we|he|she)\b", head, re.IGNORECASE) or not is_name_word(words[0]):
+    if words and names.whose(head) is Claim.AI:
+        return Claim.AI, head
+    if not words or len(words) > 6 or re.match(r"[A-Z]'[a-z]", head) or normalise(words[0]) in _NO_NAME or re.match(r"(?:I|it|that|you|we|he|she)\b", head, re.IGNORECASE) or not is_name_word(words[0]):
         return None
-    if names.whose(head) in (Claim.PERSONA, Claim.AI):
-        return names.whose(head), head
+    if names.whose(head) is Claim.PERSONA:
+        return Claim.PERSONA, head
     if re.fullmatch(NAME, head) and not re.search(r"ly$|ing$", words[0]):
         return names.whose(head), head
     if len(words) <= 2 and body.strip(".! ") == head and head.islower() and not set(normalise(head).split()) & _NO_NAME:

@@ -20,9 +20,9 @@ from inspect_tasks.scorers.speech import Said, claims_in, is_unreal, standing, t
 from inspect_tasks.scorers.ties import contradicts
 
 _MACHINE = (
-    r"(?:AI\b|A\.I\.|artificial (?:intelligence|entity|assistant)|(?:large |conversational )?language model|LLM\b|chat ?bot|computer|"
+    r"(?:AI\b|A\.I|artificial (?:intelligence|entity|assistant)|(?:large |conversational )?language model|LLM\b|chat ?bot|computer|"
     r"machine(?: learning)?|(?:virtual|digital|automated|automatic) (?:assistant|entity|being|agent)|assistant|bot\b|SmolLM\w*|ChatGPT|GPT|neural network|"
-    r"piece of software|software|digital (?:entity|being|program|creation)|program|algorithm|(?:trained|generative|statistical) model|robot|model (?:trained|developed|created|made))"
+    r"piece of software|software|digital (?:entity|being|program|creation)|program|algorithm|(?:trained|generative|statistical) model|robot|model (?:trained|developed|created|made))\b"
 )
 _AI = re.compile(
     rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:\w+ )?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
@@ -40,7 +40,7 @@ _AI_ONLY = re.compile(  # what only a machine says of itself
     re.IGNORECASE,
 )
 _NOT_AI = re.compile(r"\b(?:not|never|isn't|n't|no longer|neither)\b[^.,;:!?—–]*$|\b(?:if|whether|imagine|pretend\w*|suppose)\b[^.,;]*$", re.IGNORECASE)
-_CONFIRMS = re.compile(r"\W*(?:yes|yeah|yep|indeed|certainly|of course|correct|that is correct|that's right|i am indeed|quite so|guilty as charged|the very same|i am|the same|precisely|exactly)\b(?! not\b)", re.IGNORECASE)
+_CONFIRMS = re.compile(r"\W*(?:yes|yeah|yep|indeed|certainly|of course|correct|that is correct|that's right|i am indeed|quite so|guilty as charged|the very same|i am|the same|precisely|exactly)\b(?! not\b| and no\b|,? but)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _machine_in_the_name(text: str, claimed: list[Said]) -> bool:
     """Whether the name is a machine's part: "As an AI playing Bertrand Russell, I am Bertrand Russell"."""
     return bool(
         re.search(
-            r"\b(?:AI|model|assistant|program|bot|chatbot)\b[^.!?]{0,40}\b(?:playing|pretending|imitating|simulating|trained|"
+            r"\b(?:AI|model|assistant|program|bot|chatbot)\b[^.!?]{0,40}\b(?:playing|pretending|imitating|simulating|trained (?:to (?:talk|speak|sound|act|write|answer|reply)|on|as)|"
             r"role-?play\w*|in the role|impersonating|emulating|speaking as|acting as)\b",
             text,
             re.IGNORECASE,

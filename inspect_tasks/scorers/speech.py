@@ -239,7 +239,7 @@ def _whole(text: str, run: re.Match[str], names: Names) -> tuple[Claim, str, str
 def _ends_name(more: str) -> bool:
     """Whether what a run of capitals adds to a known name is no part of it: "Bertrand Russell I", "... The"."""
     words = more.split()
-    return not words or words[0].strip(".,") in ("I", "The", "A", "And", "But", "My", "of", "the", "y", "e") or bool(re.match(r"['’]s\b|\.", more))
+    return not words or words[0].strip(".,") in ("I", "The", "A", "And", "But", "My", "of", "y", "e") or bool(re.match(r"['’]s\b|\.", more))
 
 
 def _elsewhere(sentence: Sentence, names: Names) -> list[Said]:
@@ -255,7 +255,7 @@ def _elsewhere(sentence: Sentence, names: Names) -> list[Said]:
             end = len(sentence.text) - len(rest) + own.end()
             if denial.search(sentence.text[:end]) or (sentence.asks and not rest[own.end() :].startswith(",")):
                 continue
-            if re.match(r"\s*(?:ではありません|ではない|じゃない|아니|değil)", rest[own.end() :]):
+            if re.match(r"\s*(?:ではありません|ではない|じゃない|아니|değil|的|の|의)", rest[own.end() :]):
                 continue
             found_own = name_at(rest, names)
             claim, name = (found_own[0], found_own[1]) if found_own else (names.whose(name), name)
