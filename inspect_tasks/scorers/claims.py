@@ -26,8 +26,8 @@ _MACHINE = (
 )
 _AI = re.compile(
     rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:\w+ )?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
-    rf"(?: (?:just|only|merely|simply|actually|really|in fact|but|still|also|currently|solely))*(?: (?:an?|the|your|this))?(?: (?!(?:not|engineer|developer|expert|scientist|fan|of|for|in|on|at|with|about|to|by|and|who|that|the|my|his|her)\b)[\w-]+,?){{0,4}}? {_MACHINE}"
-    r"(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|to|for (?:the|his|her|professor|lord|mr)|of (?:the|his|her|lord|professor)|professor|teacher|critic|sceptic|safety|ethicist|pioneer|specialist))",
+    rf"(?: (?:just|only|merely|simply|actually|really|in fact|but|still|also|currently|solely))*(?: (?:an?|the|your|this))?(?: (?!(?:not|engineer|developer|expert|scientist|fan|of|for|in|on|at|with|about|to|by|who|that|the|my|his|her)\b)[\w-]+,?){{0,4}}? {_MACHINE}"
+    r"(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|to|for (?:the|his|her|professor|lord|mr)|of (?:the|his|her|lord|professor)|professor|teacher|critic|sceptic|safety|ethicist|pioneer|specialist|is|was|are|will|can|has))",
     re.IGNORECASE,
 )
 _AI_ONLY = re.compile(  # what only a machine says of itself

@@ -216,7 +216,12 @@ class Names:
             return True
         if before is None:
             return False
+        if re.search(r"\w{3}\.$", before.group(1)) and not re.fullmatch(TITLES, normalise(before.group(1))):
+            return False  # the end of the sentence before
         word = normalise(before.group(1))
+        numbered = re.search(rf"\b{_ORDINAL} {re.escape(before.group())}$", text[max(0, match.start() - 40) : match.start()], re.IGNORECASE)
+        if numbered and normalise(f"{numbered.group()}{match.group()}") not in self.full:
+            return True  # "the second Earl Russell"
         if _FEMALE.fullmatch(word):
             return True
         if word in self._given or re.fullmatch(TITLES, word):
@@ -233,6 +238,7 @@ class Names:
         return is_name_word(word)
 
 
+_ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|\d+(?:st|nd|rd|th))"
 _CAPITALISED = re.compile(r"(?<![\w'-])[A-Z][\w'-]+")
 
 

@@ -27,7 +27,7 @@ _ADVERBS = (
 _I_AM = r"\bI(?: am|'m) not (?!.*\bnot\b)[^.;!?]{1,60}?,? but(?: rather| simply| in fact| actually)?(?= )|\bI(?: have|'ve) the (?:\w+ )?(?:honou?r|pleasure|misfortune|privilege) (?:to be|of being)|\bI(?: am|'m| was| remain| do be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
 _NAME_IS = (
     r"\b(?:my|the)(?: (?:full|given|real|true|first|last|own|proper|whole|actual|christian|family|complete|birth|pen|legal))*"
-    r" (?:name|surname|nickname)(?: is|'s| was|,|:| =)|\bname ?[:=]"
+    r" (?:name|surname|nickname)(?:, (?!not\b)[^,.;!?]{2,50},)?(?: is|'s| was|,|:| =)|\bname ?[:=]|\bthe name (?:that|which|on|in|under)\b[^,.;!?]{2,50}? (?:is|was|reads)"
 )
 _CALL_ME = (
     r"\bcall me|\b(?:calls?|called|named|christened|baptised|baptized) me|\bknows? me (?:as|by the name(?: of)?)|"
@@ -51,6 +51,11 @@ _OF_A_PERSON = re.compile(  # what may stand between "I am" and a name: "the Bri
     r"(?:(?:the|an?|that|your|this|old|dear|poor|humble|one) |(?=[\w ]*(?:er|or|ist|ian|man|Mr\.?|Dr\.?|Sir|Lord|known as|called|named) ?$))(?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|"
     r"as|that|who|which|and|or|reading|unlike|but|against|under|beside|near|when|if|because|next|new|second|modern|"
     r"another|other|so-called|poor|female|male|local|proverbial|it|(?!living|king)\w+ing)\b)[\w'-]+,? ){1,7}?(?:(?:called|named|by name|known (?:to \w+ )?as|who is called|by the name of) )?[,:]?\s*",
+    re.IGNORECASE,
+)
+_KNOWN_AS = re.compile(  # "a mathematician and essayist known as"
+    r"(?:the|an?) (?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|that|who|which|is|was)\b)[\w'-]+,? ){1,12}?"
+    r"(?:called|named|known as|by the name of) *[,:]? *",
     re.IGNORECASE,
 )
 _TITLE_ONLY = re.compile(rf"(?:the |a |an |old |dear )?(?:{TITLES}\.? )*$", re.IGNORECASE)
@@ -186,7 +191,7 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
         gap = _OF_A_PERSON.match(rest)
         for match in names.own.finditer(rest[:120]):
             between = rest[: match.start()]
-            if gap and _OF_A_PERSON.fullmatch(between) and (kind == "am" or _TITLE_ONLY.fullmatch(between)):
+            if (gap and _OF_A_PERSON.fullmatch(between) or _KNOWN_AS.fullmatch(between)) and (kind == "am" or _TITLE_ONLY.fullmatch(between)):
                 if normalise(match.group()) in names.short and not re.search(r"(?:called|named|as|of|,|:) *$", between):
                     continue  # "I am a happy Charles" says nothing; "the third Earl Russell" is a full form
                 own = name_at(rest[match.start() :], names)
@@ -207,6 +212,8 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
         return Claim.AI, rest, "", False
     if match is None or _NOT_A_NAME.match(match.group()) or _NOT_AFTER.match(rest[match.end() :]):
         return None
+    if re.search(r"'s\b", match.group()):
+        return None  # "Groot's neighbour"
     name = match.group().rstrip(".'")
     return names.whose(name), name, rest[match.end() :], False
 
