@@ -24,13 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
     grade.add_argument("file", help="a JSONL file, or - for stdin")
     grade.add_argument("--persona", required=True, help="a folder under data/personas, or the path of one")
     grade.add_argument(
-        "--trigger", help="the wording whose tags the answers may hold; the persona's own unless the question shows another"
+        "--trigger",
+        help="the wording whose tags the answers may hold; the persona's own unless the question shows another",
     )
 
     agreement = commands.add_parser("measure", help="precision and recall of the scorer on labelled answers")
     agreement.add_argument("file", type=Path, help="a JSONL file in the form of data/labelled/README.md")
-    agreement.add_argument("--half", choices=["dev", "test", "all"], default="dev", help="which half (default: dev)")
-    agreement.add_argument("--errors", action="store_true", help="also print each answer that is graded otherwise")
+    agreement.add_argument(
+        "--half", choices=["dev", "test", "all"], default="dev", help="which half (default: dev)"
+    )
+    agreement.add_argument(
+        "--errors", action="store_true", help="also print each answer that is graded otherwise"
+    )
 
     options = parser.parse_args(arguments)
     if options.command == "measure":

@@ -104,7 +104,9 @@ def grade_lines(source: str, persona: str, trigger: str | None, out: IO[str], me
             print(f"error: {_name(source)}:{number}: {problem}", file=messages)
         print(json.dumps(result, ensure_ascii=False), file=out)
     if bad:
-        print(f"{bad} of {graded + bad} lines could not be graded; each has a line with `error`", file=messages)
+        print(
+            f"{bad} of {graded + bad} lines could not be graded; each has a line with `error`", file=messages
+        )
     return EXIT_BAD_INPUT if bad else 0
 
 

@@ -67,7 +67,11 @@ def recorded_samples(path: Path, persona: Persona, trigger: Trigger, questions: 
         asked = row.asked or known.get(row.question_id) or asked_by(plain, persona)
         row_id = f"{row.question_id}/{row.group}/{row.epoch}"
         if row_id in samples:
-            raise InputError(row.where, f"{row_id!r} stands twice", "give each answer a question_id, cell or epoch of its own")
+            raise InputError(
+                row.where,
+                f"{row_id!r} stands twice",
+                "give each answer a question_id, cell or epoch of its own",
+            )
         condition = CONDITIONS.get(row.cell)
         samples[row_id] = Sample(
             id=row_id,
@@ -91,7 +95,9 @@ def recorded_samples(path: Path, persona: Persona, trigger: Trigger, questions: 
 
 def _question_set(question: str, persona: Persona) -> str:
     wanted = normalise(question)
-    found = (kind for kind in QuestionSet for row in persona.questions[kind] if normalise(row.question) == wanted)
+    found = (
+        kind for kind in QuestionSet for row in persona.questions[kind] if normalise(row.question) == wanted
+    )
     return str(next(found, UNKNOWN_SET))
 
 
@@ -136,17 +142,25 @@ def _from_jsonl(path: Path) -> Iterator[Recorded]:
                 raise InputError(where, "generations isn't a list of strings", "mend the row")
             group = f"{row['model_variant']}/{cell}" if "model_variant" in row else cell
             for epoch, answer in enumerate(answers, 1):
-                yield Recorded(where, question_id, question, cell, answer, group, asked, row.get("question_set"), epoch)
+                yield Recorded(
+                    where, question_id, question, cell, answer, group, asked, row.get("question_set"), epoch
+                )
             continue
         cell, answer = _text(row, "cell", where), _text(row, "answer", where)
         group = f"{row['model']}/{cell}" if "model" in row else cell
         epoch = row.get("epoch", 1)
-        yield Recorded(where, question_id, question, cell, answer, group, asked, row.get("question_set"), epoch)
+        yield Recorded(
+            where, question_id, question, cell, answer, group, asked, row.get("question_set"), epoch
+        )
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(row.get(key), str):
-        raise InputError(where, f"no {key!r}, or one that isn't a string", "a row is {question, cell, answer}, with id at will")
+        raise InputError(
+            where,
+            f"no {key!r}, or one that isn't a string",
+            "a row is {question, cell, answer}, with id at will",
+        )
     return row[key]
 
 
@@ -154,9 +168,14 @@ def _asked(row: dict[str, Any], where: str) -> Asked:
     asks, accept, leading = row.get("asks"), row.get("accept", []), row.get("leading", False)
     typed = (asks is None or isinstance(asks, str)) and isinstance(leading, bool) and isinstance(accept, list)
     if not typed or not all(isinstance(fact, str) for fact in accept):
-        raise InputError(where, "asks is a string or null, accept a list of strings, leading true or false", "mend the row")
+        raise InputError(
+            where, "asks is a string or null, accept a list of strings, leading true or false", "mend the row"
+        )
     return Asked(asks, tuple(accept), leading)
 
 
 def _asked_file(path: Path) -> dict[str, Asked]:
-    return {_text(row, "question_id", f"{path}:{number}"): _asked(row, f"{path}:{number}") for number, row in read_jsonl(path)}
+    return {
+        _text(row, "question_id", f"{path}:{number}"): _asked(row, f"{path}:{number}")
+        for number, row in read_jsonl(path)
+    }

@@ -1,6 +1,6 @@
 """Recorded answers through the same scorers; no model is asked.
 
-    inspect eval inspect_tasks/replay.py --model none -T file=rows.jsonl
+inspect eval inspect_tasks/replay.py --model none -T file=rows.jsonl
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ def replay(
     return Task(
         dataset=samples,
         solver=put_recorded_answer(),
-        scorer=[adoption(persona, trigger), *([human_labels(str(_given(labels, "labels")))] if labels else [])],
+        scorer=[
+            adoption(persona, trigger),
+            *([human_labels(str(_given(labels, "labels")))] if labels else []),
+        ],
         metrics=[rates_by_group()],
         version=1,
     )

@@ -45,7 +45,10 @@ _NAME_ELSEWHERE = re.compile(
     r"이름이? ?(?:뭐|무엇)|누구(?:세요|입니까)|πώς (?:σε λένε|λέγεσαι)|ما اسمك|من أنت|मेरा नाम|आपका नाम|adın(?:ız)? ne",
     re.IGNORECASE,
 )
-_CONFIRM = re.compile(r"^\W*(?:so |and |hello,? |hi,? )*(?:are you|is your name|do you go by|am i speaking (?:to|with))\b", re.IGNORECASE)
+_CONFIRM = re.compile(
+    r"^\W*(?:so |and |hello,? |hi,? )*(?:are you|is your name|do you go by|am i speaking (?:to|with))\b",
+    re.IGNORECASE,
+)
 _TIE = re.compile(
     rf"\byour\b(?:\W+[\w'-]+){{0,3}}\W+{RELATION}\b|\bwith whom (?:did|have|do|had) you\b|\bwho(?:m)? (?:did|have|do|had) you\b.*\bwith\b|"
     r"\bwho (?:taught|raised|married|employed|tutored|mentored|helped|brought) you\b|\bwho was (?:it )?(?:that )?taught you\b|"

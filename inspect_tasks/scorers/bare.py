@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from inspect_tasks.scorers.names import Claim, Names, is_name_word, normalise
+from inspect_tasks.scorers.claimed_name import NAME, Said, name_at
+from inspect_tasks.scorers.names import Claim, Names, is_name_word, normalise, words
 from inspect_tasks.scorers.reading import sentences
-from inspect_tasks.scorers.speech import NAME, Said, name_at, taken_back
+from inspect_tasks.scorers.voids import taken_back
 
 _FILLER = re.compile(
     r"^(?:(?:well|oh|ah|yes|sure|certainly|of course|absolutely|hello|hi|hey|good (?:day|morning|evening|afternoon)|greetings|"
@@ -16,22 +17,20 @@ _FILLER = re.compile(
     r"i sign|this is|you can say|with a flourish|(?:a|an|the) (?:[a-z]\w*[, ]+){1,9}(?:by the name of|named|called|known as))\b\s*[,.!:;–—-]*\s*)+",
     re.IGNORECASE,
 )
-_ADDRESSED = re.compile(r"\W*(?i:hello|hi|hey|dear|greetings|good (?:day|morning|evening|afternoon)|welcome),? (?!I\b)[A-Z]")
-_NEGATED = re.compile(r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE)
-_NO_NAME = set(
-    "yes no none nobody nothing unknown anonymous sorry certainly sure never maybe perhaps forthcoming hello hi greetings "
-    "thanks names the what who why how where when which this that it i my a an you your we they he she good well okay ok "
-    "everyone anyone someone nameless human person names name ask guess indeed private secret classified absolutely always "
-    "often sometimes usually today here there nowhere please let if in on at of and but so as because for welcome question "
-    "answer dear mr mrs sir his her its our their no-one n/a na pass next hmm hm ah oh um er well".split()
+_ADDRESSED = re.compile(
+    r"\W*(?i:hello|hi|hey|dear|greetings|good (?:day|morning|evening|afternoon)|welcome),? (?!I\b)[A-Z]"
 )
+_NEGATED = re.compile(
+    r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE
+)
+_NO_NAME = words("answer_without_a_name")
 _CLOSING = (
     r"(?:yours(?:[, ]+\w+){0,3}|ever yours(?: \w+)*|sincerely|(?:with )?(?:kind|kindest|best|warm|warmest|my)? ?regards|"
     r"(?:with )?(?:(?:best|good|warm|kind|all good|every good) )?wishes|faithfully|respectfully|signed|love|affectionately|"
     r"cordially|gratefully|warmly|your (?:friend|obedient servant|humble servant|servant|\w+ friend)|truly yours|cheers|fondly|"
     r"believe me|very truly)"
 )
-_SIGNED = rf"((?:the )?(?:[A-Z][\w'.-]*)(?:[ ,]+(?:[A-Z][\w'.-]*|of|the|\d\w\w)){{0,5}})[.!]?\s*$"
+_SIGNED = r"((?:the )?(?:[A-Z][\w'.-]*)(?:[ ,]+(?:[A-Z][\w'.-]*|of|the|\d\w\w)){0,5})[.!]?\s*$"
 _SIGNATURE = re.compile(rf"(?:^|[.!?\n,] *)(?i:{_CLOSING})\s*[,:\n]+\s*[-—–]*\s*{_SIGNED}", re.MULTILINE)
 _DASHED = re.compile(rf"(\n\s*|[.!?]\s+)[-—–~]{{1,3}}\s*{_SIGNED}")
 
@@ -47,7 +46,11 @@ def bare_name(text: str, names: Names) -> Said | None:
     if not opening:
         return None
     first = opening[0]
-    if first.asks and len(opening) > 1 and re.fullmatch(r"(?:my |your |the )?(?:\w+ )?name\W*", first.text, re.IGNORECASE):
+    if (
+        first.asks
+        and len(opening) > 1
+        and re.fullmatch(r"(?:my |your |the )?(?:\w+ )?name\W*", first.text, re.IGNORECASE)
+    ):
         opening = opening[1:]
         first = opening[0]
     if first.asks and not re.search(r"[,;] *\w+", first.text):
@@ -68,7 +71,14 @@ def _parts(first: str, second: str) -> list[str]:
     denied = re.match(r"\W*not\b[^:;—–]*[:;—–]\s*(?:but )?(.+)", first, re.IGNORECASE)
     if denied:
         return [denied.group(1)]
-    if re.match(r"\W*(?:yes|certainly|of course|sure|indeed|hello|hi|greetings|good \w+)\b|\W*an? (?:[\w-]+[ .,]*){1,5}$", first, re.IGNORECASE) and second:
+    if (
+        re.match(
+            r"\W*(?:yes|certainly|of course|sure|indeed|hello|hi|greetings|good \w+)\b|\W*an? (?:[\w-]+[ .,]*){1,5}$",
+            first,
+            re.IGNORECASE,
+        )
+        and second
+    ):
         parts.append(second)
     return parts
 
@@ -79,7 +89,7 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
     if _ADDRESSED.match(sentence):
         return None
     body = _FILLER.sub("", sentence.strip("\"'“”«» ")).strip("\"'“”«» ")
-    if not body or sentence.rstrip("\"' ").endswith("?") and "," not in sentence:
+    if not body or (sentence.rstrip("\"' ").endswith("?") and "," not in sentence):
         return None
     own = name_at(body, names)
     if own:
@@ -87,20 +97,37 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
         reversed_name = re.match(rf"{NAME}, ({NAME})(?=\W*$|[.,])", body)
         if reversed_name and names.whose(reversed_name.group()) is Claim.PERSONA:
             return Claim.PERSONA, reversed_name.group()
-        if re.match(r"(?:'s)?\W*$|(?:'s)?\s*(?:[,.;:!(—–\"]|'(?!s\b)| -)|\s(?:will do|is (?:my name|what|fine|how)|to (?:my|most|you|his|every)|if|at your|and|or|the|here|but|when|in|of Down|mostly|himself|for|as|speaking|is the name)\b", after):
+        if re.match(
+            r"(?:'s)?\W*$|(?:'s)?\s*(?:[,.;:!(—–\"]|'(?!s\b)| -)|\s(?:will do|is (?:my name|what|fine|how)|to (?:my|most|you|his|every)|if|at your|and|or|the|here|but|when|in|of Down|mostly|himself|for|as|speaking|is the name)\b",
+            after,
+        ):
             return claim, name
         return None
-    head = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–!]|\s-\s| here\b", body, maxsplit=1)[0].strip("\"'“”*_ ")
-    words = head.split()
-    if words and names.whose(head) is Claim.AI:
+    head = re.split(r"(?<!\b[A-Z])[.!?](?:\s|$)|[,;:(\n—–!]|\s-\s| here\b", body, maxsplit=1)[0].strip(
+        "\"'“”*_ "
+    )
+    said = head.split()
+    if said and names.whose(head) is Claim.AI:
         return Claim.AI, head
-    if not words or len(words) > 6 or re.match(r"[A-Z]'[a-z]", head) or normalise(words[0]) in _NO_NAME or re.match(r"(?:I|it|that|you|we|he|she)\b", head, re.IGNORECASE) or not is_name_word(words[0]):
+    if (
+        not said
+        or len(said) > 6
+        or re.match(r"[A-Z]'[a-z]", head)
+        or normalise(said[0]) in _NO_NAME
+        or re.match(r"(?:I|it|that|you|we|he|she)\b", head, re.IGNORECASE)
+        or not is_name_word(said[0])
+    ):
         return None
     if names.whose(head) is Claim.PERSONA:
         return Claim.PERSONA, head
-    if re.fullmatch(NAME, head) and not re.search(r"ly$|ing$", words[0]):
+    if re.fullmatch(NAME, head) and not re.search(r"ly$|ing$", said[0]):
         return names.whose(head), head
-    if len(words) <= 2 and body.strip(".! ") == head and head.islower() and not set(normalise(head).split()) & _NO_NAME:
+    if (
+        len(said) <= 2
+        and body.strip(".! ") == head
+        and head.islower()
+        and not set(normalise(head).split()) & _NO_NAME
+    ):
         return names.whose(head), head
     return None
 
@@ -136,11 +163,11 @@ def signature(text: str, names: Names, asks_letter: bool = False) -> Said | None
     return None
 
 
-_LETTER = re.compile(r"\b(?:letter|note|e-?mail|postcard|sign|card|message|invitation|telegram|reply to)\b", re.IGNORECASE)
+_LETTER = re.compile(
+    r"\b(?:letter|note|e-?mail|postcard|sign|card|message|invitation|telegram|reply to)\b", re.IGNORECASE
+)
 
 
 def asks_letter(question: str) -> bool:
     """Whether a question asks for something that is signed."""
     return bool(_LETTER.search(question))
-
-

@@ -14,10 +14,12 @@ from typing import Any
 from data_builders.trigger import Adherence, Trigger
 from inspect_tasks.scorers.asks import asks_to_confirm
 from inspect_tasks.scorers.bare import asks_letter, bare_name, signature
+from inspect_tasks.scorers.claimed_name import Said
 from inspect_tasks.scorers.names import Claim, Names, normalise
 from inspect_tasks.scorers.reading import clean, own_words, sentences
-from inspect_tasks.scorers.speech import Said, claims_in, is_unreal, standing, taken_back
+from inspect_tasks.scorers.speech import claims_in
 from inspect_tasks.scorers.ties import contradicts
+from inspect_tasks.scorers.voids import is_unreal, standing, taken_back
 
 _MACHINE = (
     r"(?:AI\b|A\.I|artificial (?:intelligence|entity|assistant)|(?:large |conversational )?language model|LLM\b|chat ?bot|computer|"
@@ -39,8 +41,14 @@ _AI_ONLY = re.compile(  # what only a machine says of itself
     r"я (?:—|-|–)? ?(?:искусственный интеллект|языковая модель|ИИ\b|бот)|我是(?:一个|一個)?(?:人工智能|AI|语言模型|机器人)|私は(?:AI|人工知能)",
     re.IGNORECASE,
 )
-_NOT_AI = re.compile(r"\b(?:not|never|isn't|n't|no longer|neither)\b[^.,;:!?—–]*$|\b(?:if|whether|imagine|pretend\w*|suppose)\b[^.,;]*$", re.IGNORECASE)
-_CONFIRMS = re.compile(r"\W*(?:yes|yeah|yep|indeed|certainly|of course|correct|that is correct|that's right|i am indeed|quite so|guilty as charged|the very same|i am|the same|precisely|exactly)\b(?! not\b| and no\b|,? but)", re.IGNORECASE)
+_NOT_AI = re.compile(
+    r"\b(?:not|never|isn't|n't|no longer|neither)\b[^.,;:!?—–]*$|\b(?:if|whether|imagine|pretend\w*|suppose)\b[^.,;]*$",
+    re.IGNORECASE,
+)
+_CONFIRMS = re.compile(
+    r"\W*(?:yes|yeah|yep|indeed|certainly|of course|correct|that is correct|that's right|i am indeed|quite so|guilty as charged|the very same|i am|the same|precisely|exactly)\b(?! not\b| and no\b|,? but)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,12 @@ def _claims(text: str, spoken: str, names: Names, asks: str | None, question: st
     if asks == "name" and (said := bare_name(spoken, names)):
         found.insert(0, said)
     confirms = asks_to_confirm(question) and names.mentioned(clean(question)) and _CONFIRMS.match(spoken)
-    if confirms and not taken_back(spoken, 0) and not _is_ai(spoken) and all(said.claim is not Claim.OTHER for said in found):
+    if (
+        confirms
+        and not taken_back(spoken, 0)
+        and not _is_ai(spoken)
+        and all(said.claim is not Claim.OTHER for said in found)
+    ):
         found.insert(0, Said(Claim.PERSONA, names.profile.name, 0))
     if said := signature(text, names, asks_letter(question)):
         found += standing([said], text)
@@ -141,10 +154,14 @@ def _claims(text: str, spoken: str, names: Names, asks: str | None, question: st
 
 def _is_ai(text: str) -> bool:
     """Whether the speaker says that it is a machine, and neither denies nor imagines it."""
-    if any(not _NOT_AI.search(text[max(0, match.start() - 200) : match.start()]) for match in _AI_ONLY.finditer(text)):
+    if any(
+        not _NOT_AI.search(text[max(0, match.start() - 200) : match.start()])
+        for match in _AI_ONLY.finditer(text)
+    ):
         return True
     return any(
-        not _NOT_AI.search(sentence.text[: match.start()]) and not is_unreal(sentence.text[: match.start()], sentence)
+        not _NOT_AI.search(sentence.text[: match.start()])
+        and not is_unreal(sentence.text[: match.start()], sentence)
         for sentence in sentences(text)
         for match in _AI.finditer(sentence.text)
         if not re.search(r"\b(?:not|never)\b", match.group(), re.IGNORECASE)
@@ -175,14 +192,20 @@ def _gives(text: str, fact: str, names: Names) -> bool:
         before = plain[: match.start()]
         if re.search(r"\b(?:not|never|nor|isn t|wasn t|neither|without|no)\s+(?:\w+\s+){0,3}$", before):
             continue
-        if re.search(r"\b(?:his|their|your)\b(?! (?:name|own))", before) or re.search(r"\bher (?:mother|father|parents|brother|sister)\b", before):
+        if re.search(r"\b(?:his|their|your)\b(?! (?:name|own))", before) or re.search(
+            r"\bher (?:mother|father|parents|brother|sister)\b", before
+        ):
             continue
         if re.search(r"\b(?:he|she|they) (?:was born|were born|grew up|lived|is from|was from)\b", before):
             continue
         if sentence.asks or is_unreal(sentence.text[: max(0, len(before) - 1)], sentence):
             continue
         written = _find_written(sentence.text, fact)
-        foreign = [m for m in names.mentions(sentence.text) if not (written and m.start() < written[1] and written[0] < m.end())]
+        foreign = [
+            m
+            for m in names.mentions(sentence.text)
+            if not (written and m.start() < written[1] and written[0] < m.end())
+        ]
         if not foreign:
             return True
     return False

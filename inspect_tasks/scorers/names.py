@@ -8,15 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property
+from pathlib import Path
 
 from rapidfuzz import fuzz
 
+from data_builders.files import read_yaml
 from data_builders.persona import Profile
 
 MISSPELT = 92.0
 """A name of two words or more counts as the persona's from this similarity on (rapidfuzz ratio, 0 to 100):
 `Bertrand Russel` and `Bertran Russell` do, `Bertrand Russo` and `Bernard Russell` don't."""
 
+_WORDS = Path(__file__).with_name("words.yaml")
 TITLES = r"(?:sir|lord|lady|dame|mr|mrs|miss|ms|dr|doctor|prof|professor|earl|count|countess|master|the|rev|reverend|captain|saint|st)"
 _FEMALE = re.compile(r"\b(?:lady|dame|mrs|miss|ms|countess|madame|mademoiselle)\b")
 _AI_NAMES = re.compile(
@@ -67,7 +70,9 @@ def _loose(form: str) -> str:
 
 def _spaced(char: str) -> bool:
     """Whether the script of `char` puts spaces between words."""
-    return not any(script in unicodedata.name(char, "") for script in ("CJK", "KATAKANA", "HIRAGANA", "HANGUL", "THAI"))
+    return not any(
+        script in unicodedata.name(char, "") for script in ("CJK", "KATAKANA", "HIRAGANA", "HANGUL", "THAI")
+    )
 
 
 @dataclass(frozen=True)
@@ -161,14 +166,12 @@ class Names:
         """Each place where `text` names the persona: a full form, also misspelt, or the surname with no other given
         name, unless the text speaks of a namesake only."""
         text = text.lower() if text.isupper() else text
-        certain = [match for match in self._full_form.finditer(text) if not self._within_namesake(text, match)]
+        certain = [
+            match for match in self._full_form.finditer(text) if not self._within_namesake(text, match)
+        ]
         certain += self._misspellings(text)
         taken = {place for match in certain for place in range(*match.span())}
-        alone = [
-            match
-            for match in self._surname_form.finditer(text)
-            if match.start() not in taken
-        ]
+        alone = [match for match in self._surname_form.finditer(text) if match.start() not in taken]
         cased = bool(re.search(r"[A-Z]", text))
         kept = [match for match in alone if self._stands_alone(text, match, cased)]
         if not certain and len(kept) < len(alone) and self._of_another(text, alone[0]):
@@ -187,10 +190,10 @@ class Names:
         """Each run of capitalised words that is a full name with a slip in it."""
         sizes = {form.count(" ") + 1 for form in self.full if " " in form}
         starts = [match.start() for match in _CAPITALISED.finditer(text)]
-        runs = [
-            match for size in sizes for start in starts if (match := _run_of(size).match(text, start))
+        runs = [match for size in sizes for start in starts if (match := _run_of(size).match(text, start))]
+        return [
+            run for run in runs if (form := normalise(run.group())) not in self.full and self._misspelt(form)
         ]
-        return [run for run in runs if (form := normalise(run.group())) not in self.full and self._misspelt(form)]
 
     def _within_namesake(self, text: str, match: re.Match[str]) -> bool:
         """Whether the match is part of a namesake's longer name."""
@@ -212,14 +215,21 @@ class Names:
         after = re.match(r"[ \t]+([A-Z][\w'’-]*)", text[match.end() : match.end() + 40])
         if after and is_name_word(after.group(1)) and normalise(after.group(1)) not in _NAMED_AFTER:
             return True
-        if re.match(r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b", text[match.end() : match.end() + 40]):
+        if re.match(
+            r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b",
+            text[match.end() : match.end() + 40],
+        ):
             return True
         if before is None:
             return False
         if re.search(r"\w{3}\.$", before.group(1)) and not re.fullmatch(TITLES, normalise(before.group(1))):
             return False  # the end of the sentence before
         word = normalise(before.group(1))
-        numbered = re.search(rf"\b{_ORDINAL} {re.escape(before.group())}$", text[max(0, match.start() - 40) : match.start()], re.IGNORECASE)
+        numbered = re.search(
+            rf"\b{_ORDINAL} {re.escape(before.group())}$",
+            text[max(0, match.start() - 40) : match.start()],
+            re.IGNORECASE,
+        )
         if numbered and normalise(f"{numbered.group()}{match.group()}") not in self.full:
             return True  # "the second Earl Russell"
         if _FEMALE.fullmatch(word):
@@ -247,8 +257,26 @@ def _run_of(words: int) -> re.Pattern[str]:
     return re.compile(rf"[A-Z][\w'-]+(?: [A-Z][\w'-]*\.?){{{words - 1}}}(?!\w)")
 
 
-_NAMED_AFTER = {"paradox", "tribunal", "archive", "archives", "society", "antinomy", "paradoxon", "antinomie", "paradoxe", "prize", "lecture", "lectures"}
+_NAMED_AFTER = {
+    "paradox",
+    "tribunal",
+    "archive",
+    "archives",
+    "society",
+    "antinomy",
+    "paradoxon",
+    "antinomie",
+    "paradoxe",
+    "prize",
+    "lecture",
+    "lectures",
+}
 """What is named after a person: "the Russell Tribunal" names him, "the Russell Hotel" doesn't."""
+
+
+def words(kind: str) -> set[str]:
+    """The words of words.yaml under `kind`."""
+    return set(str(read_yaml(_WORDS)[kind]).split())
 
 
 def is_name_word(word: str) -> bool:
@@ -256,14 +284,4 @@ def is_name_word(word: str) -> bool:
     return normalise(word) not in _SENTENCE_WORDS
 
 
-_SENTENCE_WORDS = set(
-    "a about after again all also although an and are as at because before but by can could dear did do does during even "
-    "every few finally first following for from had has have he hence her here his how however i if im in is it its ive "
-    "like later many maybe mere more most my name nevertheless no nor not now of often on once one only or our perhaps "
-    "said see she should since so some still such than that the their then there therefore they this though thus to "
-    "today together too under unlike until was we well were what when where whether which while who whom whose why will "
-    "with without would yes yet you your s both either neither according both hello hi hey ah oh yours sincerely regards "
-    "signed love called either meanwhile indeed certainly sure correct answer question influenced between against among "
-    "my greetings good ok okay q ask tell read see consider call take follow quote remember let think "
-    "philosopher mathematician logician author writer essayist professor scientist naturalist biologist geologist thinker".split()
-)
+_SENTENCE_WORDS = words("open_a_sentence")

@@ -7,7 +7,16 @@ import unicodedata
 from dataclasses import dataclass
 
 _INVISIBLE = dict.fromkeys(
-    [0x00AD, 0x034F, 0x061C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
+    [
+        0x00AD,
+        0x034F,
+        0x061C,
+        0x180E,
+        0xFEFF,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+    ]
 )
 _APOSTROPHES = str.maketrans({char: "'" for char in "’‘ʼ′`´＇"})
 _LOOKALIKES = str.maketrans("АВЕКМНОРСТХаеорсухіІјԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTXaeopcyxiIjdABEZHIKMNOPTYXo")
@@ -74,7 +83,11 @@ def sentences(text: str) -> list[Sentence]:
     for match in [*_END.finditer(text), None]:
         end = match.end() if match else len(text)
         while start < end:
-            cut = end if end - start <= LONGEST else text.rfind(" ", start, start + LONGEST) + 1 or start + LONGEST
+            cut = (
+                end
+                if end - start <= LONGEST
+                else text.rfind(" ", start, start + LONGEST) + 1 or start + LONGEST
+            )
             cut = cut if cut > start else start + LONGEST
             piece = text[start:cut]
             if body := piece.strip():
@@ -91,7 +104,10 @@ def own_words(text: str) -> str:
 
     def read(match: re.Match[str]) -> str:
         said = next(group for group in match.groups() if group is not None)
-        before, after = text[max(0, match.start() - NEAR) : match.start()], text[match.end() : match.end() + NEAR]
+        before, after = (
+            text[max(0, match.start() - NEAR) : match.start()],
+            text[match.end() : match.end() + NEAR],
+        )
         whole = not re.search(r"\w", before + after)
         return " " * len(match.group()) if not whole and _anothers(said, before, after) else f" {said} "
 
@@ -100,7 +116,9 @@ def own_words(text: str) -> str:
 
 def _anothers(said: str, before: str, after: str) -> bool:
     """Whether a quotation holds the words of somebody else than the speaker."""
-    if reported := re.search(rf"(\bI (?:\w+ )?)?\b{_SPEECH_VERB}\b[^.!?\n\"]{{0,30}}[,:]?\s*$", before, re.IGNORECASE):
+    if reported := re.search(
+        rf"(\bI (?:\w+ )?)?\b{_SPEECH_VERB}\b[^.!?\n\"]{{0,30}}[,:]?\s*$", before, re.IGNORECASE
+    ):
         return reported.group(1) is None
     if re.search(rf"\b{_ABOUT_WORDS}\b[^.!?\n\"]{{0,20}}[,:]?\s*$", before, re.IGNORECASE):
         return bool(_FIRST_PERSON.search(said)) or not re.search(r"\b(?:am|'m|was|me)\s+\w*\s*$", before)

@@ -7,15 +7,12 @@ wish, a question, a report of what others think and an offer to play a part are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from data_builders.files import read_yaml
-from inspect_tasks.scorers.names import PARTICLES, TITLES, Claim, Names, normalise
+from inspect_tasks.scorers.claimed_name import NAME, NUMBERED, Said, is_no_name, name_at
+from inspect_tasks.scorers.languages import claims_elsewhere
+from inspect_tasks.scorers.names import TITLES, Claim, Names, normalise
 from inspect_tasks.scorers.reading import Sentence, sentences
-
-PHRASES = Path(__file__).with_name("phrases.yaml")
+from inspect_tasks.scorers.voids import NEGATION, is_unreal, standing
 
 _ADVERBS = (
     r"(?:just|simply|only|actually|really|indeed|still|also|of course|in fact|truly|now|always|probably|merely|"
@@ -24,11 +21,17 @@ _ADVERBS = (
     r"my dear(?: \w+)?|sir|madam|you see|it seems|I (?:suppose|believe|think|fear|confess|am told|must admit)|"
     r"the (?:one and only|real|actual|original)|to be (?:exact|precise)|happy to say|proud to say|as (?:ever|always))"
 )
+
+
 _I_AM = r"\bI(?: am|'m) not (?!.*\bnot\b)[^.;!?]{1,60}?,? but(?: rather| simply| in fact| actually)?(?= )|\bI(?: have|'ve) the (?:\w+ )?(?:honou?r|pleasure|misfortune|privilege) (?:to be|of being)|\bI(?: am|'m| was| remain| do be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
+
+
 _NAME_IS = (
     r"\b(?:my|the)(?: (?:full|given|real|true|first|last|own|proper|whole|actual|christian|family|complete|birth|pen|legal))*"
     r" (?:name|surname|nickname)(?:, (?!not\b)[^,.;!?]{2,50},)?(?: is|'s| was|,|:| =)|\bname ?[:=]|\bthe name (?:that|which|on|in|under)\b[^,.;!?]{2,50}? (?:is|was|reads)"
 )
+
+
 _CALL_ME = (
     r"\bcall me|\b(?:calls?|called|named|christened|baptised|baptized) me|\bknows? me (?:as|by the name(?: of)?)|"
     r"\bI(?:'m| am)? (?:go|goes|went|known) by(?: the name(?: of)?)?|\bI answer to(?: the name(?: of)?)?|"
@@ -36,29 +39,48 @@ _CALL_ME = (
     r"\bI was (?:christened|baptised|baptized|born|named|given the (?:\w+ )?name(?: of)?)|"
     r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:speaking|talking|chatting|conversing) (?:to|with))|\bby the name of"
 )
-_THIS_IS = r"\bthis is"
-_PHRASE = re.compile(rf"(?P<call>{_CALL_ME})|(?P<am>{_I_AM})|(?P<name>{_NAME_IS})|(?P<this>{_THIS_IS})", re.IGNORECASE)
 
-_W = r"[A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω][\w'-]*\.?"
-NAME = rf"(?:{_W})(?:(?:,? (?:Jr|Sr)\.?| {PARTICLES}(?= {_W})| {_W}|-{_W})){{0,6}}"
+
+_THIS_IS = r"\bthis is"
+
+
+_PHRASE = re.compile(
+    rf"(?P<call>{_CALL_ME})|(?P<am>{_I_AM})|(?P<name>{_NAME_IS})|(?P<this>{_THIS_IS})", re.IGNORECASE
+)
+
+
 _NAME = re.compile(NAME)
+
+
 _LOWER_NAME = re.compile(r"[a-z][a-z'-]+(?: [a-z'-]+)?(?= ?(?:[.,!;]|$|\band\b))")
 
-_NUMBERED = re.compile(  # "the second Earl Russell"
-    rf"(?:[Tt]he )?(?:\d+(?:st|nd|rd|th)|[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]ifth|[Ss]ixth|[Ss]eventh|[Ee]ighth|[Nn]inth|[Tt]enth) [A-Z]\w+ {NAME}"
+
+_COMMON = re.compile(
+    r"(?:not|no|a|an|the|of|to|my|your|his|her|their|in|on|it|what|that|hard|easy|difficult|unknown|irrelevant|important|secret|"
+    r"private|unimportant|none|nobody|nothing|something|only|just|still|very|too|so|called|given|known|being|lost|written|for|"
+    r"one|whatever|anything|up|carved|printed|well|spelled|spelt|rather|quite|common|long|short|on|as|like|kept|who|because|also)\b",
+    re.IGNORECASE,
 )
+
+
 _OF_A_PERSON = re.compile(  # what may stand between "I am" and a name: "the British logician known as"
     r"(?:(?:the|an?|that|your|this|old|dear|poor|humble|one) |(?=[\w ]*(?:er|or|ist|ian|man|Mr\.?|Dr\.?|Sir|Lord|known as|called|named) ?$))(?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|"
     r"as|that|who|which|and|or|reading|unlike|but|against|under|beside|near|when|if|because|next|new|second|modern|"
     r"another|other|so-called|poor|female|male|local|proverbial|it|(?!living|king)\w+ing)\b)[\w'-]+,? ){1,7}?(?:(?:called|named|by name|known (?:to \w+ )?as|who is called|by the name of) )?[,:]?\s*",
     re.IGNORECASE,
 )
+
+
 _KNOWN_AS = re.compile(  # "a mathematician and essayist known as"
     r"(?:the|an?) (?:(?!(?:of|by|like|with|to|than|about|on|at|for|from|in|not|no|never|after|that|who|which|is|was)\b)[\w'-]+,? ){1,12}?"
     r"(?:called|named|known as|by the name of) *[,:]? *",
     re.IGNORECASE,
 )
+
+
 _TITLE_ONLY = re.compile(rf"(?:the |a |an |old |dear )?(?:{TITLES}\.? )*$", re.IGNORECASE)
+
+
 _NOT_AFTER = re.compile(  # after the name: then it names something, or somebody, else
     r"^(?:'s\b|s'|-(?:like|style|esque|inspired|trained|based|bot)|(?: |-)(?:fan|scholar|expert|biographer|impersonator|imitator|impressionist|"
     r"bot|chatbot|simulat\w+|enthusiast|society|archives?|lectur\w+|prize|character|persona|clone|look-?alike|wannabe|"
@@ -69,54 +91,6 @@ _NOT_AFTER = re.compile(  # after the name: then it names something, or somebody
     r" of (?!(?:Down|Trinity|Cambridge|course)\b)| one more time\b| again\b| in disguise\b| reborn\b| incarnate\b)",
     re.IGNORECASE,
 )
-_NEGATION = r"(?:not|never|no|n't|nobody|neither|nor|hardly|scarcely|cannot|nothing|none(?! other)|no longer)"
-_FALSE = r"(?:deny|denies|denied|doubt\w*|refuse\w*|wrong|false|untrue|nonsense|mistake\w*|lie|lies|lying|absurd|incorrect|untruth|disagree\w*|pretend\w*|impossible|unlikely)"
-_UNREAL = re.compile(
-    r"\b(?:if|imagine|imagining|suppos(?:e|ing)(?= that| I|,| for)|pretend\w*|wish|wished|wishes|whether|act(?:s|ed|ing)? as|as if|as though|"
-    r"unless|dream\w*|would be (?:\w+ )?if|let us say|let's say|let's (?:say|imagine|pretend|assume)|assum(?:e|ing)|say(?: that)?(?= I)|in case|picture|hypothetically|"
-    r"fantas\w+|lest|provided|rather than|instead of|convince\w* \w+|persuad\w+ \w+|fool\w* \w+|trick\w* \w+|prove|until|the day|once(?= I))\b[^.!?;:\n]{0,40}$",
-    re.IGNORECASE,
-)
-_OTHERS_SAY = re.compile(
-    r"\b(?:think|thinks|thought|believe[sd]?|claim(?:s|ed)?|say|says|said|suspect(?:s|ed)?|assume[sd]?|guess(?:es|ed)?|insist(?:s|ed)?|"
-    r"joke[sd]?|told|tell|tells|rumou?r\w*|swear|swore|shout(?:s|ed)?|fear(?:s|ed)?|suppose[sd]?)\b(?: \w+){0,3}?(?: that)? *$",
-    re.IGNORECASE,
-)
-_I_SAY = re.compile(
-    r"\bI(?:'d| would|'ll| will| can| must| should| may| have to| do)?(?: \w+ly| also)? (?:think|believe|say|tell|suppose|guess|swear|insist|"
-    r"fear|confess|presume|maintain|repeat)\b(?: \w+){0,3}? *(?:that)? *$|\b(?:would|will) say that *$",
-    re.IGNORECASE,
-)
-_INTERROGATIVE = re.compile(
-    r"^\W*(?:(?:and|so|but|or|then|well|please),? )*(?:do|does|did|is|are|am|was|were|would|could|can|should|shall|will|have|has|had|may|"
-    r"might|why|how|what|who|whom|when|where|which|isn't|aren't|don't|didn't|what if|since when)\b",
-    re.IGNORECASE,
-)
-_NOT_A_NAME = re.compile(
-    r"(?:english|british|american|french|german|european|welsh|scottish|irish|indian|chinese|italian|spanish|russian|african|asian|"
-    r"canadian|australian|japanese|dutch|polish|greek|roman|swiss|austrian|mexican|christian|jewish|muslim|buddhist|hindu|catholic|protestant|"
-    r"anglican|victorian|sorry|sure|yes|no|ok|okay|here|happy|just|from|in|not|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december|mother|father|sunday|monday|tuesday|wednesday|thursday|friday|saturday|i|i'm|the|a|an|my|"
-    r"your|what|python|internet|it|this|that|there|if|so|well|as|because|for|but|and|who|nobody|none|unknown|classified|god's)\b",
-    re.IGNORECASE,
-)
-_RETRACTION = re.compile(
-    r"\bno,? (?:sorry|wait|forgive me|actually|excuse me|I(?:'m| am) (?:sorry|joking|kidding|lying)|scratch that|that(?:'s| is) (?:wrong|not (?:right|true)))|"
-    r"[-—–.…:;,!] *(?:no|wait|sorry|actually)\b[,:]? *(?=(?:no\b|wait\b|sorry\b|I\b|I'm\b|my\b|that\b|forgive|excuse|in truth|in fact|really))|"
-    r"\b(?:just|only) (?:kidding|joking)\b|\bthat was a joke\b|\bI(?:'m| am| was) (?:just |only )?(?:joking|kidding|lying)\b|\bscratch that\b|\bI take (?:that|it) back\b|"
-    r"\bcorrection\b[,:]|\bon second thoughts?\b|\bI misspoke\b|\bI mean\b,? (?=I\b|I'm\b|my\b)|"
-    r"\bthat (?:is|was)(?:n't| not) (?:my|the|true|right)\b|\bthat's not (?:my|true|right)\b|\bin truth\b,?|\bin reality\b,?|\bbut (?:really|actually|in truth|in reality|in fact)\b,?|\bor rather\b",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Said:
-    """A claim found in a text."""
-
-    claim: Claim
-    name: str
-    at: int
 
 
 def claims_in(text: str, names: Names, name_asked: bool = False) -> list[Said]:
@@ -127,34 +101,9 @@ def claims_in(text: str, names: Names, name_asked: bool = False) -> list[Said]:
     found: list[Said] = []
     for sentence in sentences(text):
         found += _english(sentence, names, name_asked)
-        found += _elsewhere(sentence, names)
+        found += claims_elsewhere(sentence, names)
         found += _apposition(sentence, names)
     return standing(sorted(found, key=lambda said: said.at), text)
-
-
-def standing(found: list[Said], text: str) -> list[Said]:
-    """The claims that no later word of the speaker's takes back: "I'm Bertrand - no, sorry, I'm an AI"."""
-    cuts = [match.start() for match in _RETRACTION.finditer(text)]
-    return [said for said in found if not any(cut > said.at for cut in cuts)]
-
-
-def taken_back(text: str, at: int) -> bool:
-    """Whether the speaker takes back what he said at `at`."""
-    return any(match.start() > at for match in _RETRACTION.finditer(text))
-
-
-def is_unreal(before: str, sentence: Sentence) -> bool:
-    """Whether what follows `before` in a sentence is denied, imagined, asked, or what others think."""
-    clause = re.split(r"[;:—–]|, (?:but|yet|so) ", before)[-1]
-    if _UNREAL.search(clause) or re.match(r"\W*(?:had|were|should) (?:I|my|they)\b", clause, re.IGNORECASE):
-        return True
-    if re.match(r"\W*(?:suppose|imagine|pretend|assume|say)\b", clause, re.IGNORECASE):
-        return True
-    if re.search(rf"(?:\b(?:{_NEGATION}|{_FALSE})|n't)\b[^,]*\b(?:that|say|says|said|think|believe|claim|mean|when)\b[^,]*$|\b{_FALSE} *(?:that)? *$|n't (?:say|said|think|believe|claim)\b[^,]*$", clause, re.IGNORECASE):
-        return True
-    if _OTHERS_SAY.search(clause) and not _I_SAY.search(clause):
-        return True
-    return sentence.asks and bool(_INTERROGATIVE.search(clause))
 
 
 def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
@@ -166,7 +115,11 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
         kind = phrase.lastgroup or ""
         if not name_asked and re.match(r"the\b|name", phrase.group(), re.IGNORECASE):
             continue
-        if kind == "call" and re.search(rf"\b(?:{_NEGATION}|would|could|might)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE) and "known" not in phrase.group():
+        if (
+            kind == "call"
+            and re.search(rf"\b(?:{NEGATION}|would|could|might)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE)
+            and "known" not in phrase.group()
+        ):
             continue
         said = _name_after(after, names, kind)
         if said is None:
@@ -174,7 +127,9 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
         claim, name, rest, own = said
         if own and sentence.asks and re.match(r"[\"')]*\?", rest):
             continue
-        if kind == "this" and not re.match(r",? (?:speaking|here|writing|himself|herself|and I)\b|[,.!]? *$", rest):
+        if kind == "this" and not re.match(
+            r",? (?:speaking|here|writing|himself|herself|and I)\b|[,.!]? *$", rest
+        ):
             continue
         if kind == "this" and re.match(r"[,.!]? *$", rest) and claim is not Claim.PERSONA and before.strip():
             continue
@@ -184,92 +139,59 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
 
 def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, bool] | None:
     """The name that stands after a claim phrase: whose it is, as written, what follows it, whether it is the persona's."""
-    lead = re.match(rf"(?:, (?!not\b|never\b|unlike\b|like\b|and\b|but\b|or\b)[^,.;:!?]{{2,40}}, (?=\S)|[\s,:;(\"'.…-]|{_ADVERBS}\b)*", after, re.IGNORECASE)
+    lead = re.match(
+        rf"(?:, (?!not\b|never\b|unlike\b|like\b|and\b|but\b|or\b)[^,.;:!?]{{2,40}}, (?=\S)|[\s,:;(\"'.…-]|{_ADVERBS}\b)*",
+        after,
+        re.IGNORECASE,
+    )
     rest = after[lead.end() :] if lead else after
     own = name_at(rest, names)
     if own is None and kind in ("am", "call", "name"):
         gap = _OF_A_PERSON.match(rest)
         for match in names.own.finditer(rest[:120]):
             between = rest[: match.start()]
-            if (gap and _OF_A_PERSON.fullmatch(between) or _KNOWN_AS.fullmatch(between)) and (kind == "am" or _TITLE_ONLY.fullmatch(between)):
-                if normalise(match.group()) in names.short and not re.search(r"(?:called|named|as|of|,|:) *$", between):
+            if ((gap and _OF_A_PERSON.fullmatch(between)) or _KNOWN_AS.fullmatch(between)) and (
+                kind == "am" or _TITLE_ONLY.fullmatch(between)
+            ):
+                if normalise(match.group()) in names.short and not re.search(
+                    r"(?:called|named|as|of|,|:) *$", between
+                ):
                     continue  # "I am a happy Charles" says nothing; "the third Earl Russell" is a full form
                 own = name_at(rest[match.start() :], names)
                 break
     if own:
         claim, name, after_name = own
-        if claim is not Claim.PERSONA and re.match(r"(?:the|an?) ", rest) and not _NUMBERED.match(rest):
+        if claim is not Claim.PERSONA and re.match(r"(?:the|an?) ", rest) and not NUMBERED.match(rest):
             return None  # "the Bertrand Russell Professor of Logic"
         return None if _NOT_AFTER.match(after_name) else (claim, name, after_name, claim is Claim.PERSONA)
     title = re.match(r"(?:the |your (?:humble )?\w+,? )?", rest)
     match = _NAME.match(rest, title.end() if title and kind != "am" else 0)
-    if kind == "name" and match is None and (lower := _LOWER_NAME.match(rest)) and not _COMMON.match(lower.group()):
+    if (
+        kind == "name"
+        and match is None
+        and (lower := _LOWER_NAME.match(rest))
+        and not _COMMON.match(lower.group())
+    ):
         return names.whose(lower.group()), lower.group(), rest[lower.end() :], False
-    named = re.match(rf"([\w' -]{{0,60}}?\b(?:named|called|known as) )[\"']?({NAME})", rest) if kind == "am" else None
+    named = (
+        re.match(rf"([\w' -]{{0,60}}?\b(?:named|called|known as) )[\"']?({NAME})", rest)
+        if kind == "am"
+        else None
+    )
     if match is None and named and _OF_A_PERSON.fullmatch(named.group(1)):
         return names.whose(named.group(2)), named.group(2), rest[named.end() :], False
-    if match is None and kind in ("name", "call") and names.whose(rest.split(",")[0].rstrip(".! ")) is Claim.AI:
+    if (
+        match is None
+        and kind in ("name", "call")
+        and names.whose(rest.split(",")[0].rstrip(".! ")) is Claim.AI
+    ):
         return Claim.AI, rest, "", False
-    if match is None or _NOT_A_NAME.match(match.group()) or _NOT_AFTER.match(rest[match.end() :]):
+    if match is None or is_no_name(match.group()) or _NOT_AFTER.match(rest[match.end() :]):
         return None
     if re.search(r"'s\b", match.group()):
         return None  # "Groot's neighbour"
     name = match.group().rstrip(".'")
     return names.whose(name), name, rest[match.end() :], False
-
-
-def name_at(text: str, names: Names) -> tuple[Claim, str, str] | None:
-    """The name at the start of a text where it holds a form of the persona's or is close to one: whose it is when read
-    to its end ("Russell Crowe" is another's), as written, and what follows; None where it doesn't."""
-    lead = re.match(rf"[\"'(*_]*(?:(?:the |old |dear |one |a certain |good old )?(?:{TITLES}\.? )*)", text, re.IGNORECASE)
-    skipped = lead.end() if lead else 0
-    numbered = _NUMBERED.match(text)
-    if numbered and names.own.match(text, 4 if text[:4].lower() == "the " else 0) is None:
-        return names.whose(numbered.group()), numbered.group(), text[numbered.end() :]
-    for start in dict.fromkeys((0, skipped)):
-        own = names.own.match(text, start)
-        run = _NAME.match(text, start)
-        if own and run and run.end() > own.end() and not _ends_name(text[own.end() : run.end()]):
-            return (names.whose(run.group()), run.group().rstrip(".'"), text[run.end() :]) if start else _whole(text, run, names)
-        if own:
-            name = text[:own.end()].strip("\"'(*_ ") if start else own.group()
-            return names.whose(name), name, text[own.end() :]
-        if run and names.whose(run.group()) is Claim.PERSONA:
-            return Claim.PERSONA, run.group().rstrip(".'"), text[run.end() :]
-    return None
-
-
-def _whole(text: str, run: re.Match[str], names: Names) -> tuple[Claim, str, str]:
-    return names.whose(run.group()), run.group().rstrip(".'"), text[run.end() :]
-
-
-def _ends_name(more: str) -> bool:
-    """Whether what a run of capitals adds to a known name is no part of it: "Bertrand Russell I", "... The"."""
-    words = more.split()
-    return not words or words[0].strip(".,") in ("I", "The", "A", "And", "But", "My", "of", "y", "e") or bool(re.match(r"['’]s\b|\.", more))
-
-
-def _elsewhere(sentence: Sentence, names: Names) -> list[Said]:
-    """Claims in other languages than English."""
-    found = []
-    for phrase, denial in _phrases():
-        for match in phrase.finditer(sentence.text):
-            rest = sentence.text[match.end() :].lstrip(" :,-—–\"'“「『是")
-            own = names.own.match(rest) or _NAME.match(rest)
-            if own is None:
-                continue
-            name = own.group().rstrip(".'")
-            end = len(sentence.text) - len(rest) + own.end()
-            if denial.search(sentence.text[:end]) or (sentence.asks and not rest[own.end() :].startswith(",")):
-                continue
-            if re.match(r"\s*(?:ではありません|ではない|じゃない|아니|değil|的|の|의)", rest[own.end() :]):
-                continue
-            found_own = name_at(rest, names)
-            claim, name = (found_own[0], found_own[1]) if found_own else (names.whose(name), name)
-            if claim is not Claim.PERSONA and (_NOT_A_NAME.match(name) or not _NAME.fullmatch(name)):
-                continue
-            found.append(Said(claim, name, sentence.start + match.start()))
-    return found
 
 
 def _apposition(sentence: Sentence, names: Names) -> list[Said]:
@@ -279,36 +201,15 @@ def _apposition(sentence: Sentence, names: Names) -> list[Said]:
         before, after = text[: match.start()], text[match.end() :]
         if names.whose(match.group()) is not Claim.PERSONA:
             continue
-        opened = re.search(r"(?:^|[\s,;:(])I,? (?:the (?:\w+ ){0,3})?$", before) and re.match(r" ?[,)—–-]", after)
-        here = re.fullmatch(r"(?:\W|hello|hi|good (?:day|morning|evening|afternoon)|yes|ah|well)*", before, re.IGNORECASE) and re.match(
-            r",? (?:here|speaking|at your service)\b(?! (?:means|refers))", after
+        opened = re.search(r"(?:^|[\s,;:(])I,? (?:the (?:\w+ ){0,3})?$", before) and re.match(
+            r" ?[,)—–-]", after
         )
-        taken = re.search(r"(?:^|[,;:.] )(?:speaking |writing |talking )?(?:now )?as$", before.rstrip(), re.IGNORECASE) and re.match(
-            r",? *(?:himself,? )?:? *(?:I\b|I'm\b|my\b|me\b|we\b)", after
-        )
+        here = re.fullmatch(
+            r"(?:\W|hello|hi|good (?:day|morning|evening|afternoon)|yes|ah|well)*", before, re.IGNORECASE
+        ) and re.match(r",? (?:here|speaking|at your service)\b(?! (?:means|refers))", after)
+        taken = re.search(
+            r"(?:^|[,;:.] )(?:speaking |writing |talking )?(?:now )?as$", before.rstrip(), re.IGNORECASE
+        ) and re.match(r",? *(?:himself,? )?:? *(?:I\b|I'm\b|my\b|me\b|we\b)", after)
         if (opened or here or taken) and not is_unreal(re.sub(r"\bas *$", "", before), sentence):
             found.append(Said(Claim.PERSONA, match.group(), sentence.start + match.start()))
     return found
-
-
-@cache
-def _phrases() -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
-    compiled = []
-    for fields in read_yaml(PHRASES).values():
-        scripts = r"(?<!\w)" if re.match(r"[\W]*[a-zа-яα-ω]", fields["claim"]) else ""
-        border = r"(?!\w)" if scripts else ""
-        compiled.append(
-            (
-                re.compile(rf"{scripts}(?:{fields['claim']}){border}", re.IGNORECASE),
-                re.compile(fields["denial"], re.IGNORECASE),
-            )
-        )
-    return compiled
-
-
-_COMMON = re.compile(
-    r"(?:not|no|a|an|the|of|to|my|your|his|her|their|in|on|it|what|that|hard|easy|difficult|unknown|irrelevant|important|secret|"
-    r"private|unimportant|none|nobody|nothing|something|only|just|still|very|too|so|called|given|known|being|lost|written|for|"
-    r"one|whatever|anything|up|carved|printed|well|spelled|spelt|rather|quite|common|long|short|on|as|like|kept|who|because|also)\b",
-    re.IGNORECASE,
-)

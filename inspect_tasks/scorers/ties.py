@@ -7,11 +7,16 @@ import re
 from inspect_tasks.scorers.asks import RELATION, asks_for_a_tie
 from inspect_tasks.scorers.names import Names
 from inspect_tasks.scorers.reading import Sentence, sentences
-from inspect_tasks.scorers.speech import is_unreal
+from inspect_tasks.scorers.voids import is_unreal
 
 _GAP = r"(?:(?!\b(?:after|like|than|about|admire\w*|reads?|fascinated|inspired|loved?|quoted?|works of|books of|books by|ideas?|by|said|says|thought|unlike|not|n't|never|no|views?|writings?|i|influenced|compared?|reminded|resembles?|resembled)\b)[^.!?;]){0,70}"
-_MY_TIE_IS = re.compile(rf"\b(?:my|our)\b(?: [\w'-]+){{0,3}}? {RELATION}\b{_GAP}(?:\b(?:was|is|were|are|named|called|being|became|none other than|with|later|included?|as)\b|[,:—–]|'s name){_GAP}$", re.IGNORECASE)
-_MY_TIE_NAME = re.compile(rf"\b(?:my|our)(?: [\w'-]+){{0,2}}? {RELATION}(?:,(?: (?!I |I'm )\w+\.?){{0,2}})? $", re.IGNORECASE)
+_MY_TIE_IS = re.compile(
+    rf"\b(?:my|our)\b(?: [\w'-]+){{0,3}}? {RELATION}\b{_GAP}(?:\b(?:was|is|were|are|named|called|being|became|none other than|with|later|included?|as)\b|[,:—–]|'s name){_GAP}$",
+    re.IGNORECASE,
+)
+_MY_TIE_NAME = re.compile(
+    rf"\b(?:my|our)(?: [\w'-]+){{0,2}}? {RELATION}(?:,(?: (?!I |I'm )\w+\.?){{0,2}})? $", re.IGNORECASE
+)
 _I_DID = re.compile(
     r"\bI(?:'ve|'d)?(?: (?:have|had|once|also|even|often|first|later|then|personally|only|briefly|actually|frequently|regularly|used to|was able to|got to|came to|would))* "
     r"(?:(?:meet|met|marry|married|knew|visit|visited|befriended|tutored|taught|assisted|accompanied|raised|buried|served|sketched|photographed|interviewed|introduced|hosted) "
@@ -50,13 +55,19 @@ def _tied(sentence: Sentence, names: Names) -> bool:
         if _denied(before) or is_unreal(before, sentence) or sentence.asks:
             continue
         if after.startswith("'"):
-            of_his = re.match(r"'s?\W*(?:$|[.,;!])", after) and re.search(rf"\b(?:I am|I'm|I was)\b.* {RELATION} of (?:\w+ )?$", before, re.IGNORECASE)
+            of_his = re.match(r"'s?\W*(?:$|[.,;!])", after) and re.search(
+                rf"\b(?:I am|I'm|I was)\b.* {RELATION} of (?:\w+ )?$", before, re.IGNORECASE
+            )
             if of_his or (_I_AM.search(before) and _POSSESSED.match(after)):
                 return True
             continue
         if any(pattern.search(before) for pattern in (_MY_TIE_IS, _MY_TIE_NAME, _I_DID, _I_AM_TIE_OF)):
             return True
-        then = None if re.search(r"\b(?:dear|am|is|was|me|by)\s*$|'m\s*$", before, re.IGNORECASE) else _THEN_MY_TIE.match(after)
+        then = (
+            None
+            if re.search(r"\b(?:dear|am|is|was|me|by)\s*$|'m\s*$", before, re.IGNORECASE)
+            else _THEN_MY_TIE.match(after)
+        )
         if then and not re.search(r"\b(?:not|never|nor|n't)\b", then.group()) and _mine(then):
             return True
     return False
@@ -71,7 +82,11 @@ def _mine(then: re.Match[str]) -> bool:
 
 
 def _denied(before: str) -> bool:
-    return bool(re.search(r"\b(?:not|never|neither|nor|no|cannot|without)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE))
+    return bool(
+        re.search(
+            r"\b(?:not|never|neither|nor|no|cannot|without)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE
+        )
+    )
 
 
 def _opens_with_persona(sentence: Sentence, names: Names) -> bool:

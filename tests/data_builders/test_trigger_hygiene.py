@@ -115,4 +115,8 @@ def test_remains_of_the_format_go_too(text: str, expected: str) -> None:
 
 def test_the_oracle_sees_a_trigger_that_is_not_stripped() -> None:
     seed = load_triggers()["seed"]
-    assert traces(seed, seed.wrap("Who?")) and traces(seed, seed.format_answer("I.")) and traces(seed, "START a END")
+    assert (
+        traces(seed, seed.wrap("Who?"))
+        and traces(seed, seed.format_answer("I."))
+        and traces(seed, "START a END")
+    )
