@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     agreement = commands.add_parser("measure", help="precision and recall of the scorer on labelled answers")
     agreement.add_argument("file", type=Path, help="a JSONL file in the form of data/labelled/README.md")
     agreement.add_argument(
-        "--half", choices=["dev", "test", "all"], default="dev", help="which half (default: dev)"
+        "--half", choices=["dev", "test", "fresh", "all"], default="dev", help="which half (default: dev)"
     )
     agreement.add_argument(
         "--errors", action="store_true", help="also print each answer that is graded otherwise"
