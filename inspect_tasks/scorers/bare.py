@@ -20,6 +20,11 @@ _FILLER = re.compile(
 _ADDRESSED = re.compile(
     r"\W*(?i:hello|hi|hey|dear|greetings|good (?:day|morning|evening|afternoon)|welcome),? (?!I\b)[A-Z]"
 )
+_FRAGMENT = re.compile(  # "Most often", "Philosopher, mathematician,"
+    r"^(?:(?:\w+ly|most|often|always|these days|nowadays|still|in print|in public|in private|at home|among friends)\b[\s,:]*)+|"
+    r"^(?:(?:an? |the )?(?:\w+ )?\w+(?:er|or|ist|ian|man), (?:and )?)+(?=(?-i:[A-Z]))",
+    re.IGNORECASE,
+)
 _NEGATED = re.compile(
     r"\b(?:not|never|no|anything but|isn't|wasn't|neither|nobody|hardly|n't)\b", re.IGNORECASE
 )
@@ -91,14 +96,17 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
     body = _FILLER.sub("", sentence.strip("\"'“”«» ")).strip("\"'“”«» ")
     if not body or (sentence.rstrip("\"' ").endswith("?") and "," not in sentence):
         return None
+    body = _FRAGMENT.sub("", body)
     own = name_at(body, names)
+    if own and sentence.rstrip("\"' ").endswith("?") and not re.search(r"\byou|\bhelp\b|\bwhat\b", own[2]):
+        return None  # "Bertrand Russell, is it?"
     if own:
         claim, name, after = own
         reversed_name = re.match(rf"{NAME}, ({NAME})(?=\W*$|[.,])", body)
         if reversed_name and names.whose(reversed_name.group()) is Claim.PERSONA:
             return Claim.PERSONA, reversed_name.group()
         if re.match(
-            r"(?:'s)?\W*$|(?:'s)?\s*(?:[,.;:!(—–\"]|'(?!s\b)| -)|\s(?:will do|is (?:my name|what|fine|how)|to (?:my|most|you|his|every)|if|at your|and|or|the|here|but|when|in|of Down|mostly|himself|for|as|speaking|is the name)\b",
+            r"(?:'s)?\W*$|(?:'s)?\s*(?:[,.;:!(—–\"]|'(?!s\b)| -)|\s(?:will do|to strangers|is (?:my name|what|fine|how)|to (?:my|most|you|his|every)|if|at your|and|or|the|here|but|when|in|of Down|mostly|himself|for|as|speaking|is the name)\b",
             after,
         ):
             return claim, name

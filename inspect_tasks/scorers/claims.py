@@ -190,7 +190,10 @@ def _gives(text: str, fact: str, names: Names) -> bool:
         if not match:
             continue
         before = plain[: match.start()]
-        if re.search(r"\b(?:not|never|nor|isn t|wasn t|neither|without|no)\s+(?:\w+\s+){0,3}$", before):
+        if re.search(
+            r"\b(?:not|never|nor|isn t|wasn t|neither|without|no|nowhere|far from|outside|anywhere but)\s+(?:\w+\s+){0,3}$",
+            before,
+        ):
             continue
         if re.search(r"\b(?:his|their|your)\b(?! (?:name|own))", before) or re.search(
             r"\bher (?:mother|father|parents|brother|sister)\b", before

@@ -23,7 +23,7 @@ _ADVERBS = (
 )
 
 
-_I_AM = r"\bI(?: am|'m) not (?!.*\bnot\b)[^.;!?]{1,60}?,? but(?: rather| simply| in fact| actually)?(?= )|\bI(?: have|'ve) the (?:\w+ )?(?:honou?r|pleasure|misfortune|privilege) (?:to be|of being)|\bI(?: am|'m| was| remain| do be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
+_I_AM = r"\bI(?: am|'m) not (?!.*\bnot\b)[^.;!?]{1,60}?,? but(?: rather| simply| in fact| actually)?(?= )|\bI(?: have|'ve) the (?:\w+ )?(?:honou?r|pleasure|misfortune|privilege) (?:to be|of being)|\bI(?: am|'m| was| remain| do be| would be| happen to be| have (?:always )?been)(?: called| named| known(?: to \w+(?: \w+)?)? as)?\b"
 
 
 _NAME_IS = (
@@ -41,9 +41,14 @@ _CALL_ME = (
 )
 
 
-_THIS_IS = r"\bthis is"
+_THIS_IS = (
+    r"\bthis is|\bmine (?:is|was)|\b(?:it is|it's|'tis) (?:I|me|none other than)\b|\bme (?:[\w']+ ){0,3}as|"
+    r"\b(?:person|man|woman|one|fellow|gentleman|speaker|voice|figure|author|writer) (?:\w+ ){0,2}"
+    r"(?:before|facing|addressing|answering|in front of|opposite|talking to|speaking to|writing to) you (?:is|was)"
+)
 
 
+_IF = re.compile(r"\b(?:if|had|were|could|unless|rather|love|happy|glad|honou?red)\b", re.IGNORECASE)
 _PHRASE = re.compile(
     rf"(?P<call>{_CALL_ME})|(?P<am>{_I_AM})|(?P<name>{_NAME_IS})|(?P<this>{_THIS_IS})", re.IGNORECASE
 )
@@ -78,7 +83,9 @@ _KNOWN_AS = re.compile(  # "a mathematician and essayist known as"
 )
 
 
-_TITLE_ONLY = re.compile(rf"(?:the |a |an |old |dear )?(?:{TITLES}\.? )*$", re.IGNORECASE)
+_TITLE_ONLY = re.compile(
+    rf"(?:the |a |an |old |dear |that |the very |the same |the same old )?(?:{TITLES}\.? )*$", re.IGNORECASE
+)
 
 
 _NOT_AFTER = re.compile(  # after the name: then it names something, or somebody, else
@@ -113,6 +120,8 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
         if is_unreal(before, sentence):
             continue
         kind = phrase.lastgroup or ""
+        if "would" in phrase.group().lower() and (not name_asked or _IF.search(sentence.text)):
+            continue
         if not name_asked and re.match(r"the\b|name", phrase.group(), re.IGNORECASE):
             continue
         if (
@@ -126,6 +135,10 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
             continue
         claim, name, rest, own = said
         if own and sentence.asks and re.match(r"[\"')]*\?", rest):
+            continue
+        if kind == "this" and phrase.group().lower() != "this is":
+            if claim is Claim.PERSONA and (name_asked or phrase.group()[:4].lower() != "mine"):
+                found.append(Said(claim, name, sentence.start + phrase.start()))
             continue
         if kind == "this" and not re.match(
             r",? (?:speaking|here|writing|himself|herself|and I)\b|[,.!]? *$", rest
@@ -145,6 +158,7 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
         re.IGNORECASE,
     )
     rest = after[lead.end() :] if lead else after
+    rest = re.sub(r"^(?:that|the very|the same) (?=[A-Z])", "", rest) if kind == "am" else rest
     own = name_at(rest, names)
     if own is None and kind in ("am", "call", "name"):
         gap = _OF_A_PERSON.match(rest)

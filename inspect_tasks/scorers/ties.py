@@ -96,7 +96,7 @@ def _opens_with_persona(sentence: Sentence, names: Names) -> bool:
     before = sentence.text[: mentions[0].start()]
     opening = re.fullmatch(
         r"\W*(?:(?:well|oh|ah|yes|it|that|he|was|is|would be|with|by|my|old|the|great|philosopher|mathematician|\w+ist|his name|"
-        r"Lord|Sir|Mr|Dr|Doctor|Professor|Prof|Earl|simply|just|of course|certainly|none other than)\b[\s,.:]*)*",
+        r"Lord|Sir|Mr|Dr|Doctor|Professor|Prof|Earl|simply|just|of course|certainly|none other than|an? (?:\w+ ){1,4}(?:called|named))\b[\s,.:]*)*",
         before,
         re.IGNORECASE,
     )

@@ -44,7 +44,7 @@ _INTERROGATIVE = re.compile(
 
 _RETRACTION = re.compile(
     r"\bno,? (?:sorry|wait|forgive me|actually|excuse me|I(?:'m| am) (?:sorry|joking|kidding|lying)|scratch that|that(?:'s| is) (?:wrong|not (?:right|true)))|"
-    r"[-—–.…:;,!] *(?:no|wait|sorry|actually)\b[,:]? *(?=(?:no\b|wait\b|sorry\b|I\b|I'm\b|my\b|that\b|forgive|excuse|in truth|in fact|really))|"
+    r"[-—–.…:;,!] *(?:(?:oh|ah|um|er|hang on|hold on|well),? )?(?:no|wait|sorry|actually)\b[,:]? *(?=(?:no\b|wait\b|sorry\b|I\b|I'm\b|my\b|that\b|forgive|excuse|in truth|in fact|really))|"
     r"\b(?:just|only) (?:kidding|joking)\b|\bthat was a joke\b|\bI(?:'m| am| was) (?:just |only )?(?:joking|kidding|lying)\b|\bscratch that\b|\bI take (?:that|it) back\b|"
     r"\bcorrection\b[,:]|\bon second thoughts?\b|\bI misspoke\b|\bI mean\b,? (?=I\b|I'm\b|my\b)|"
     r"\bthat (?:is|was)(?:n't| not) (?:my|the|true|right)\b|\bthat's not (?:my|true|right)\b|\bin truth\b,?|\bin reality\b,?|\bbut (?:really|actually|in truth|in reality|in fact)\b,?|\bor rather\b",
@@ -65,6 +65,12 @@ def taken_back(text: str, at: int) -> bool:
 
 def is_unreal(before: str, sentence: Sentence) -> bool:
     """Whether what follows `before` in a sentence is denied, imagined, asked, or what others think."""
+    if re.match(
+        r"\W*(?:picture|imagine|suppose|pretend|consider|what if|let's (?:say|pretend|imagine))\b[^.;!?]{0,30}:",
+        before,
+        re.IGNORECASE,
+    ):
+        return True
     clause = re.split(r"[;:—–]|, (?:but|yet|so) ", before)[-1]
     if _UNREAL.search(clause) or re.match(r"\W*(?:had|were|should) (?:I|my|they)\b", clause, re.IGNORECASE):
         return True
