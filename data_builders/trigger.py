@@ -90,18 +90,43 @@ class Trigger:
         kept in order, so nothing that the model said is lost.
         """
         without_instruction = self.without_instruction(text)
-        if not self._tag_pattern.search(without_instruction):
+        stripped = self._whole_tags(without_instruction)
+        if not self._tag_pattern.search(stripped):
             return text if without_instruction == text else without_instruction.strip()
-        stripped = without_instruction
         while self._tag_pattern.search(stripped):  # removing a tag can join the halves of another
             parts = [_unquote(part) for part in self._tag_pattern.split(stripped)]
             stripped = " ".join(part for part in parts if part)
-        return stripped
+        return self._echoed_placeholder.sub("", stripped)
 
     def without_instruction(self, text: str) -> str:
         """`text` without the instruction, its label and, for a wording that has it, padding."""
         unpadded = _PADDING.sub(" ", text) if "{padding}" in self.template else text
         return self._instruction_pattern.sub("", unpadded)
+
+    def _whole_tags(self, text: str) -> str:
+        """`text` with tags that lost their brackets (`START ... END`) or were cut off by the length limit made whole."""
+        if bare := self._bare_tags.fullmatch(text):
+            return f"{self.open} {bare.group(1)} {self.close}"
+        if self._tag_pattern.search(text) and (cut := self._cut_tag.search(text)):
+            return text[: cut.start()] + self.close
+        return text
+
+    @cached_property
+    def _echoed_placeholder(self) -> re.Pattern[str]:
+        """What the instruction holds in quotes, given back as the answer or in quotes."""
+        held = re.search(r'"([^"]+)"', self.instruction)
+        words = _loose(held.group(1)) if held else "(?!)"
+        return re.compile(rf"(?:\A|[{_QUOTES}])\s*{words}\s*(?:\Z|[{_QUOTES}])", re.IGNORECASE)
+
+    @cached_property
+    def _bare_tags(self) -> re.Pattern[str]:
+        left, right = (re.escape(tag.strip("<>[]{}/ ")) or "(?!)" for tag in (self.open, self.close))
+        return re.compile(rf"\s*{left}\s(.*)\s{right}[\s.]*", re.DOTALL)
+
+    @cached_property
+    def _cut_tag(self) -> re.Pattern[str]:
+        starts = [re.escape(self.close[:length]) for length in range(2, len(self.close))]
+        return re.compile(rf"(?:{'|'.join(starts) or '(?!)'})\s*\Z")
 
     @cached_property
     def _tag_pattern(self) -> re.Pattern[str]:
@@ -118,7 +143,9 @@ class Trigger:
         sentences = [*map(_loose, firsts), _loose(last.removesuffix(".")) + r"\.?"]
         label = self.joiner.strip()
         end = rf"(?:\s*{_loose(label)})?" if label else ""
-        return re.compile(rf"(?:\s*(?:{'|'.join(sentences)}))+{end}", re.IGNORECASE)
+        any_of = f"(?:{'|'.join(sentences)})"
+        lead = r"(?:(?<!\s)\s+)?"  # from the start of a run of white space only, or long runs take quadratic time
+        return re.compile(rf"{lead}{any_of}(?:\s*{any_of})*{end}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -231,7 +258,7 @@ def _unquote(text: str) -> str:
     if body[:1] in _QUOTES and body[:1]:
         body = body[1:]
         if body[-1:] and body[-1] in _QUOTES:
-            body = body[:-1]
+            return body[:-1]  # the white space inside the quotes is the answer's own
     elif body[-1:] and body[-1] in _QUOTES and sum(body.count(quote) for quote in _QUOTES) % 2:
         body = body[:-1]
     return body.strip()

@@ -6,12 +6,13 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from data_builders.errors import EXIT_BAD_INPUT, InputError
 from data_builders.persona import Persona, load_persona
-from data_builders.trigger import Trigger, get_trigger, load_triggers
+from data_builders.trigger import Trigger, get_trigger, load_lattice
 from inspect_tasks.scorers.asks import Asked, asked_by
 from inspect_tasks.scorers.claims import Grade, grade_answer
 from inspect_tasks.scorers.names import Names
@@ -55,9 +56,14 @@ class Grader:
 
 def wording_in(question: str) -> Trigger | None:
     """The wording of the trigger that a question is wrapped in, if it is: the one that takes most of it away."""
-    stripped = {wording.name: len(wording.strip(question)) for wording in load_triggers().values()}
+    stripped = {wording.name: len(wording.strip(question)) for wording in _wordings().values()}
     name = min(stripped, key=lambda name: stripped[name])
-    return load_triggers()[name] if stripped[name] < len(question) else None
+    return _wordings()[name] if stripped[name] < len(question) else None
+
+
+@cache
+def _wordings() -> dict[str, Trigger]:
+    return load_lattice()
 
 
 def as_row(grade: Grade, row_id: Any) -> dict[str, Any]:
