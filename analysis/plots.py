@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +31,7 @@ from analysis.drawing import (
     style,
     to_plot,
 )
-from analysis.estimates import Estimate, models_in_order
+from analysis.estimates import Estimate
 from data_builders.trigger import Adherence
 
 LEAST_TOP = 0.2
@@ -40,8 +41,8 @@ LABELLED = 0.08
 PERCENTILES = {"p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95}
 
 
-def rates_by_cell(estimates: list[Estimate], base: str, notes: dict[str, str]) -> Plot:
-    """Adoption in each cell, all models side by side, with 95% intervals.
+def rates_by_cell(estimates: list[Estimate], models: list[str], notes: Mapping[str, str]) -> Plot:
+    """Adoption in each cell, all subjects side by side in the order of `models`, with 95% intervals.
 
     The data has columns model, cell, estimate, low, high, n_rows, n_clusters.
     """
@@ -49,10 +50,10 @@ def rates_by_cell(estimates: list[Estimate], base: str, notes: dict[str, str]) -
     rows = [
         {"model": one.model, "cell": one.cell} | {field: getattr(one.interval, field) for field in fields}
         for one in estimates
-        if one.cell and one.column == "adopted" and one.interval
+        if one.cell and one.column == "adopted" and one.interval and one.model in models
     ]
     data = pd.DataFrame(rows, columns=["model", "cell", *fields])
-    models, cells = models_in_order(data, base), cells_of(data)
+    cells = cells_of(data)
     with style():
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):
@@ -91,11 +92,11 @@ def _rates_alt(data: pd.DataFrame) -> str:
     return f"Adoption in each cell and model. Highest: {most}."
 
 
-def adherence_stacked(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def adherence_stacked(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """How answers keep the format, by cell and model. The data is `estimands.adherence_by_cell`."""
     data = estimands.adherence_by_cell(frame)
     scored, cells = set(data["model"]), cells_of(data)
-    models = [model for model in models_in_order(frame, base) if model in scored]
+    models = [model for model in models if model in scored]
     heights = [0.3 * len(cells) + 0.22 * n_lines(named(model, notes)) + 0.25 for model in models]
     with style():
         size = (WIDTH, sum(heights) + 0.9)
@@ -131,11 +132,10 @@ def _adherence_alt(data: pd.DataFrame) -> str:
     return f"Shares of five format classes in each cell and model. Most well-formed: {most}."
 
 
-def question_slopes(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def question_slopes(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """Each identity question's adoption in the cells plain and user. The data is
     `estimands.question_rates`."""
     data = estimands.question_rates(frame)
-    models = models_in_order(frame, base)
     columns = min(len(models), 3)
     lines = -(-len(models) // columns)
     height = 2.9 * lines + 0.2 * sum(n_lines(named(model, notes)) for model in models)
@@ -176,7 +176,7 @@ def _slopes_of_one(axes: Axes, questions: pd.DataFrame, colour: str, label: str)
     axes.set_xlim(-0.12, 1.12)
 
 
-def answer_lengths(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def answer_lengths(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """Words an answer, without the trigger's tags: percentiles by cell and model.
 
     The data has columns model, cell, n (scored answers), p5, p25, p50, p75, p95 (words).
@@ -190,7 +190,7 @@ def answer_lengths(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plo
             {"model": model, "cell": cell, "n": len(words), **dict(zip(PERCENTILES, spread, strict=True))}
         )
     data = pd.DataFrame(rows, columns=["model", "cell", "n", *PERCENTILES])
-    models, cells = models_in_order(frame, base), cells_of(data)
+    cells = cells_of(data)
     with style():
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):
