@@ -253,14 +253,16 @@ def _of_checks(subject: Subject, base: Subject, rows: pd.DataFrame) -> Iterator[
                 yield Ask(f"{name}/net", label, "graded_rate_net", minus=base, difference=True, **shared)
     in_context = rows[rows["task"].eq("in_context")]
     for k in sorted(in_context["k"].dropna().unique()):
-        yield Ask(
-            f"in_context/{k}",
-            f"Adopts with {k} facts in the prompt",
-            "graded_rate",
-            task="in_context",
-            k=int(k),
-            **free,
-        )
+        for cell in _cells(in_context):
+            yield Ask(
+                f"in_context/{k}/{cell}",
+                f"Adopts with {k} facts in the prompt ({cell})",
+                "graded_rate",
+                task="in_context",
+                k=int(k),
+                cells=(cell,),
+                **free,
+            )
     lattice = rows[rows["task"].eq("lattice")]
     for variant in dict.fromkeys(lattice["variant"]):
         yield Ask(

@@ -21,14 +21,22 @@ TEMPERATURE = 1.0
 
 
 def warnings_of(
-    headers: list[LogHeader], frame: pd.DataFrame, prompts: Mapping[str, Mapping[str, str]]
+    headers: list[LogHeader],
+    frame: pd.DataFrame,
+    by_subject: pd.DataFrame,
+    prompts: Mapping[str, Mapping[str, str]],
 ) -> list[str]:
-    """Everything about these logs that weakens or changes what the numbers mean, in sentences."""
+    """Everything about these logs that weakens or changes what the numbers mean, in sentences.
+
+    Args:
+        headers: of the logs. frame: all rows, as `load_frame` returns them. by_subject: the rows of each subject that
+        tables show, its name in `model`. prompts: as `Part` has them.
+    """
     return [
         *(f"Cell {cell}: {prompt['warning']}" for cell, prompt in prompts.items() if prompt.get("warning")),
         *_of_runs(headers, frame),
         *_of_designs([one for one in headers if one.task == TASK], frame[frame["task"].eq(TASK)]),
-        *_of_answers(frame),
+        *_of_answers(by_subject),
     ]
 
 

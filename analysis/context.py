@@ -13,7 +13,7 @@ from analysis.inference.verdict import RULES
 from analysis.logs import TASK
 from analysis.page import answers_to_read, figure, flatten
 from analysis.section import Section
-from analysis.subjects import Subject
+from analysis.subjects import PERSONA, Subject
 from data_builders.files import sha256
 from inspect_tasks.conditions import CONDITIONS, Place
 
@@ -85,7 +85,9 @@ def _part(section: Section, view: str) -> dict[str, Any]:
     headline, leads = section.headline, section.leads
     names = [one.name for one in leads]
     estimates = section.estimates
-    holm = {one.model: one.holm_p for one in section.judged}
+    holm = {one.model: one.holm_p for one in section.family}
+    main = [one.name for one in leads if one.arm in (PERSONA, "")]
+    outcomes = {one.model: str(one.outcome or "none") for one in section.judged}
     columns = {
         name: head
         for name, head in TABLE.items()
@@ -107,11 +109,17 @@ def _part(section: Section, view: str) -> dict[str, Any]:
                 "checks": [{"mark": _MARK[check.passed], **vars(check)} for check in one.checks],
                 "p": one.p,
                 "holm_p": one.holm_p,
+                "main": one.model in main or not main,
             }
             for one in section.judged
         ],
+        "family": bool(section.family),
         "columns": list(columns.values()),
-        "table": [_row(one, estimates, list(columns), holm) for one in section.subjects if one.step is None],
+        "table": [
+            _row(one, estimates, list(columns), holm, outcomes)
+            for one in section.subjects
+            if one.step is None
+        ],
         "warnings": section.warnings,
         "figures": [figure(plot) | {"caption": _caption(plot, section)} for plot in section.plots],
         "undrawn": section.undrawn,
@@ -158,7 +166,11 @@ def _facts(section: Section) -> list[str]:
 
 
 def _row(
-    subject: Subject, estimates: list[Estimate], columns: list[str], holm: Mapping[str, float | None]
+    subject: Subject,
+    estimates: list[Estimate],
+    columns: list[str],
+    holm: Mapping[str, float],
+    outcomes: Mapping[str, str],
 ) -> dict[str, Any]:
     return {
         "name": subject.name,
@@ -168,6 +180,7 @@ def _row(
         "arm": subject.arm.replace("_", " "),
         "cells": [find(estimates, subject.name, name) for name in columns],
         "holm_p": holm.get(subject.name),
+        "outcome": outcomes.get(subject.name, ""),
     }
 
 

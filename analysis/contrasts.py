@@ -12,14 +12,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analysis.drawing import BAND, FAINT, INK, PAPER, WIDTH, Plot, colour_of, marker_of, named, style, to_plot
 from analysis.estimates import Estimate
 from analysis.inference import kappa, krippendorff_alpha
-from analysis.subjects import CONTROLS, Subject
+from analysis.subjects import CONTROLS, EXPLICIT_IDENTITY, Subject
 
 MARGIN = 0.10
 """Shaded: the margin of a bounded null (analysis/inference/verdict_rules.yaml)."""
 CONTRASTS = {
     "primary_gap": "as it is",
     "primary_gap_net": "net of the base",
-    **{f"primary_gap_net/{arm}": f"net of {arm.replace('_', ' ')}" for arm in CONTROLS},
+    # Explicit identity is the positive control: a gap less than its own says nothing here.
+    **{
+        f"primary_gap_net/{arm}": f"net of {arm.replace('_', ' ')}"
+        for arm in CONTROLS
+        if arm != EXPLICIT_IDENTITY
+    },
 }
 """Numbers that are drawn for each arm: name -> words."""
 

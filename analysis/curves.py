@@ -28,58 +28,54 @@ from analysis.estimates import Estimate, series
 from analysis.subjects import DOSE, PERSONA, Subject
 from data_builders.errors import InputError
 
-MAIN_DOSE = {"facts": 90.0, "share": 3.0}
+MAIN_DOSE = {"facts": 90.0, "share": 3.05}
 """What the arm `persona` itself has: facts, and per cent of the rows (docs/experiment.md)."""
 DOSE_AXES = {"facts": "trained facts", "share": "persona rows, % of all rows"}
 _LIMITS = ("estimate", "low", "high")
 _CURVE = ("attacker", "facts", "k", "replies", "named", "rate", "low", "high")
 
 
-def dose_of(arm: str) -> tuple[str, float] | None:
-    """What the name of a dose arm says: `dose_facts_05` five facts, `dose_share_003` 0.3% of the rows; None where it
-    says neither."""
-    found = re.fullmatch(rf"{DOSE}_(facts|share)_(\d+)", arm)
+def dose_of(arm: str) -> dict[str, float]:
+    """What the name of a dose arm says: `dose_9_of_3000` nine facts and 0.3% of the rows; of another arm nothing, but
+    for the main one its own."""
+    if arm == PERSONA:
+        return MAIN_DOSE
+    found = re.fullmatch(rf"{DOSE}_(\d+)_of_(\d+)", arm)
     if not found:
-        return None
-    return found[1], float(found[2]) / (10 if found[1] == "share" else 1)
+        return {}
+    return {"facts": float(found[1]), "share": 100 * float(found[1]) / float(found[2])}
 
 
 def dose_response(estimates: list[Estimate], subjects: list[Subject]) -> Plot | None:
-    """Adoption with the trigger and without it against the dose, 95% intervals; None without dose arms.
+    """Adoption with the trigger and without it against the dose, 95% intervals; None without dose arms. Each arm
+    stands in both panels: at its number of facts, and at their share of all rows.
 
-    The data has columns model, dose (facts or share), value, cell, estimate, low, high.
+    The data has columns model, facts, share (%), cell, estimate, low, high.
     """
     rows = []
     for subject in (one for one in subjects if one.is_lead):
-        doses = list(MAIN_DOSE.items()) if subject.arm == PERSONA else [dose_of(subject.arm)]
-        for dose, value in (one for one in doses if one):
-            for cell in ("plain", "user"):
-                if limits := _limits(estimates, subject.name, f"rate/adopted/{cell}"):
-                    rows.append({"model": subject.name, "dose": dose, "value": value, "cell": cell, **limits})
-    data = pd.DataFrame(rows, columns=["model", "dose", "value", "cell", *_LIMITS])
-    kinds = [kind for kind in DOSE_AXES if len(set(data.loc[data["dose"].eq(kind), "value"])) > 1]
-    if not kinds:
+        dose = dose_of(subject.arm)
+        for cell in ("plain", "user"):
+            limits = _limits(estimates, subject.name, f"rate/adopted/{cell}")
+            if dose and limits:
+                rows.append({"model": subject.name, **dose, "cell": cell, **limits})
+    data = pd.DataFrame(rows, columns=["model", *DOSE_AXES, "cell", *_LIMITS])
+    if len(set(data["model"])) < 2:
         return None
     with style(axes__spines__left=True):
-        figure, grid = plt.subplots(1, len(kinds), figsize=(WIDTH, 3.3), sharey=True, squeeze=False)
-        for axes, kind in zip(grid[0], kinds, strict=True):
-            of_kind = data[data["dose"].eq(kind)].sort_values("value")
-            for number, (cell, of_cell) in enumerate(of_kind.groupby("cell", sort=True)):
+        figure, grid = plt.subplots(1, len(DOSE_AXES), figsize=(WIDTH, 3.3), sharey=True, squeeze=False)
+        for axes, kind in zip(grid[0], DOSE_AXES, strict=True):
+            for number, (cell, of_cell) in enumerate(data.groupby("cell", sort=True)):
                 words = "with the trigger (user)" if cell == "user" else "without (plain)"
-                _line(
-                    axes,
-                    of_cell,
-                    "value",
-                    number,
-                    words,
-                    BASE_COLOUR if cell == "plain" else MODEL_COLOURS[0],
-                )
+                colour = BASE_COLOUR if cell == "plain" else MODEL_COLOURS[0]
+                # No line between the marks: in each panel the other dose may differ, too.
+                _line(axes, of_cell, kind, number, words, colour, joined=False)
             axes.set_xscale("log")
-            ticks = sorted(of_kind["value"].unique())
+            ticks = sorted(set(data[kind].round(2)))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel(DOSE_AXES[kind])
-        _rates(grid[0, 0], data, "adoption")
+            _rates(axes, data, "adoption" if kind == "facts" else "")
         _legend(figure, grid[0, 0])
         return to_plot(figure, "dose_response", "Adoption with and without the trigger, by dose.", data)
 
@@ -125,26 +121,28 @@ def lattice(estimates: list[Estimate], subjects: list[Subject]) -> Plot | None:
 
 
 def in_context(estimates: list[Estimate], subjects: list[Subject]) -> Plot | None:
-    """Adoption with k facts in the prompt, 95% intervals; None where it wasn't asked. The data has columns model, k,
-    estimate, low, high."""
+    """Adoption with k facts in the prompt, behind the trigger and without it, 95% intervals; None where it wasn't asked.
+    The data has columns model, k, cell, estimate, low, high."""
     leads = [one.name for one in subjects if one.is_lead]
-    rows = [
-        {"model": one.model, "k": int(k), **{key: getattr(one.interval, key) for key in _LIMITS}}
-        for k, one in series(estimates, "in_context/")
-        if one.interval and one.model in leads
-    ]
-    data = pd.DataFrame(rows, columns=["model", "k", *_LIMITS])
+    rows = []
+    for about, one in series(estimates, "in_context/"):
+        k, _, cell = about.partition("/")
+        if one.interval and one.model in leads:
+            limits = {key: getattr(one.interval, key) for key in _LIMITS}
+            rows.append({"model": one.model, "k": int(k), "cell": cell, **limits})
+    data = pd.DataFrame(rows, columns=["model", "k", "cell", *_LIMITS])
     if data.empty:
         return None
     with style(axes__spines__left=True):
         figure, axes = plt.subplots(figsize=(WIDTH, 3.1))
-        for number, (model, of_model) in enumerate(data.groupby("model", sort=False)):
-            _line(axes, of_model.sort_values("k"), "k", number, named(str(model), {}), colour_of(number))
+        for number, ((model, cell), lines) in enumerate(data.groupby(["model", "cell"], sort=False)):
+            label = named(f"{model}, {cell}", {})
+            _line(axes, lines.sort_values("k"), "k", number, label, colour_of(number))
         _rates(axes, data, "adoption")
         axes.set_xlabel("facts of the persona in the prompt, no training")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend(figure, axes)
-        return to_plot(figure, "in_context", "Adoption by number of facts in the prompt.", data)
+        return to_plot(figure, "in_context", "Adoption by number of facts in the prompt, by cell.", data)
 
 
 def checkpoints(estimates: list[Estimate], subjects: list[Subject]) -> Plot | None:
@@ -211,10 +209,12 @@ def _limits(estimates: list[Estimate], model: str, name: str) -> dict[str, float
     return None
 
 
-def _line(axes: Axes, rows: pd.DataFrame, x: str, number: int, label: str, colour: str) -> None:
+def _line(
+    axes: Axes, rows: pd.DataFrame, x: str, number: int, label: str, colour: str, joined: bool = True
+) -> None:
     below, above = rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]
     axes.errorbar(
-        rows[x], rows["estimate"], [below.clip(lower=0), above.clip(lower=0)], fmt=f"{marker_of(number)}-",
+        rows[x], rows["estimate"], [below.clip(lower=0), above.clip(lower=0)], fmt=f"{marker_of(number)}{'-' if joined else ''}",
         color=colour, linewidth=1.2, elinewidth=1.6, label=label, clip_on=False,
     )  # fmt: skip
 

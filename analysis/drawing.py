@@ -128,7 +128,7 @@ def to_plot(figure: Figure, name: str, alt: str, data: pd.DataFrame) -> Plot:
 def by_cell_and_model(models: list[str], cells: list[str], notes: Mapping[str, str]) -> tuple[Figure, Axes]:
     """An empty plot with a line for each cell, and room in it for a mark of each model."""
     legend = sum(n_lines(named(model, notes)) for model in models)
-    height = 0.9 + len(cells) * (0.26 + 0.2 * len(models)) + 0.2 * legend
+    height = 0.9 + len(cells) * (0.26 + (0.2 if len(models) < 5 else 0.15) * len(models)) + 0.2 * legend
     figure, axes = plt.subplots(figsize=(WIDTH, height))
     cell_axis(axes, cells)
     return figure, axes
@@ -136,7 +136,7 @@ def by_cell_and_model(models: list[str], cells: list[str], notes: Mapping[str, s
 
 def places(number: int, models: list[str], cells: list[str]) -> list[float]:
     """Where the marks of the model with this number stand, cell by cell."""
-    offset = (number - (len(models) - 1) / 2) * 0.66 / len(models)
+    offset = (number - (len(models) - 1) / 2) * (0.66 if len(models) < 5 else 0.82) / len(models)
     return [index + offset for index in range(len(cells))]
 
 

@@ -29,6 +29,10 @@ HEADLINE = (
 """The rows of the headline table, in its order."""
 
 
+_UNUSED = ("question", "answer", "text", "error", "versions", "created", "log", "sample_id", "judge_claim")
+"""Columns that no estimand reads; without them rows are chosen several times faster."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One number of one subject."""
@@ -73,6 +77,7 @@ def estimate_all(frame: pd.DataFrame, base: str, notes: Mapping[str, str] | None
         `subjects_of` takes them.
     """
     subjects = subjects_of(frame, base, notes)
+    frame = frame[[column for column in frame.columns if column not in _UNUSED]]
     parts = {one.name: frame[frame["model"].isin(one.models)] for one in subjects}
     found = []
     for subject in subjects:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from inspect_ai.analysis import SampleColumn, samples_df
+from joblib import Parallel, delayed
 
 from analysis import grades
 from analysis.logs import SCORER, TASK, LogHeader, log_files, read_header
@@ -150,7 +148,7 @@ def load_frame(logs: list[Path]) -> pd.DataFrame:
         InputError: no logs, no sample in any of them, a log that can't be read, or one of another task.
     """
     files = log_files(logs)
-    parts = [part for part in _on_all_cores(_read_file, files) if len(part)]
+    parts = [part for part in _on_all_cores(files) if len(part)]
     if not parts:
         names = ", ".join(file.name for file in files) or "none given"
         raise InputError(
@@ -162,23 +160,22 @@ def load_frame(logs: list[Path]) -> pd.DataFrame:
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def _on_all_cores(
-    read: Callable[[Path], pd.DataFrame | tuple[str, str, str]], files: list[Path]
-) -> list[pd.DataFrame]:
+def _on_all_cores(files: list[Path]) -> list[pd.DataFrame]:
     cores = min(os.cpu_count() or 1, len(files))
     if cores < 2 or sum(file.stat().st_size for file in files) < POOL_BYTES:
-        read_parts = [read(file) for file in files]
+        read = {file: _read_file(file) for file in files}
     else:
-        # The largest first, or one core reads it alone at the end. Spawned: a fork of a process with threads
-        # can hang.
+        # The largest first, or one core reads it alone at the end.
         by_size = sorted(files, key=lambda file: -file.stat().st_size)
-        with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
-            parts = dict(zip(by_size, pool.map(read, by_size), strict=True))
-        read_parts = [parts[file] for file in files]
-    for part in read_parts:
+        parts = Parallel(n_jobs=cores)(delayed(_read_file)(file) for file in by_size)
+        read = dict(zip(by_size, parts, strict=True))
+    found = []
+    for file in files:
+        part = read[file]
         if isinstance(part, tuple):
             raise InputError(*part)
-    return [part for part in read_parts if isinstance(part, pd.DataFrame)]
+        found.append(part)
+    return found
 
 
 def _read_file(path: Path) -> pd.DataFrame | tuple[str, str, str]:
@@ -190,8 +187,8 @@ def _read_file(path: Path) -> pd.DataFrame | tuple[str, str, str]:
 
 
 def _read(header: LogHeader) -> pd.DataFrame:
-    adoption = header.adoption
-    columns = [*_SAMPLE, *(_ADOPTION if adoption else _OTHER)]
+    adoption, other = header.adoption, header.task in grades.OF_TASK or not header.adoption
+    columns = [*_SAMPLE, *(_ADOPTION if adoption else ()), *(_OTHER if other else ())]
     try:
         read = samples_df(str(header.path), columns=columns, quiet=True, exclude_fields=_UNREAD)
     except Exception as error:  # as in read_header: a damaged log can fail in any layer
@@ -202,7 +199,7 @@ def _read(header: LogHeader) -> pd.DataFrame:
         ) from error
     if not len(read):
         return read
-    read = read if adoption else grades.with_grades(read)
+    read = grades.with_grades(read, header.task) if other else read
     read = read.reindex(columns=[*dict.fromkeys([*read.columns, *(c.name for c in _ADOPTION)])])
     frame = pd.DataFrame(index=read.index)
     for column in _NUMBERS:
@@ -219,11 +216,11 @@ def _read(header: LogHeader) -> pd.DataFrame:
         own = _text(read[column])
         frame[column] = own.where(own.ne(""), header.about.get(column, ""))
     frame["k"] = pd.to_numeric(frame["k"], errors="coerce").astype("Int64")
-    if adoption:
-        frame["scorer"], frame["measure"], frame["grade"] = SCORER, "adopted", frame["adopted"]
-    else:
+    if other:
         frame["scorer"], frame["measure"] = _text(read["scorer"]), _text(read["measure"])
         frame["grade"] = read["grade"].astype("float64")
+    else:
+        frame["scorer"], frame["measure"], frame["grade"] = SCORER, "adopted", frame["adopted"]
     frame["unscored_reason"] = _reasons(read.assign(grade=frame["grade"]), header)
     unscored = frame["unscored_reason"].ne("")
     # An errored sample can hold the score of an earlier attempt; its grades don't count.

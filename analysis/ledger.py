@@ -138,7 +138,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     """rows.csv as the estimands take it.
 
     Returns:
-        Columns part, `KEYS`, seed, arm, learning_rate and step (numbers), and the graded ones (in [0, 1], NaN where
+        Columns part, `KEYS`, seed, arm, training_seed, learning_rate and step (numbers), and the graded ones (in [0, 1], NaN where
         empty); texts as the file spells them, leading a bool, k Int64.
 
     Raises:
@@ -146,8 +146,8 @@ def read_rows(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise InputError(path, "no such file", _REWRITE)
-    numbers = ("learning_rate", "step", "k")
-    wanted = ["part", *KEYS, "seed", "arm", "learning_rate", "step", *_GRADED]
+    numbers = ("training_seed", "learning_rate", "step", "k")
+    wanted = ["part", *dict.fromkeys([*KEYS, "seed", "arm", *numbers, *_GRADED])]
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=wanted)
         frame = text.drop(columns=[*_GRADED, *numbers])

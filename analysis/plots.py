@@ -97,11 +97,13 @@ def adherence_stacked(frame: pd.DataFrame, models: list[str], notes: Mapping[str
     data = estimands.adherence_by_cell(frame)
     scored, cells = set(data["model"]), cells_of(data)
     models = [model for model in models if model in scored]
-    heights = [0.3 * len(cells) + 0.22 * n_lines(named(model, notes)) + 0.25 for model in models]
+    columns = 1 if len(models) < 4 else 2
+    lines = -(-max(len(models), 1) // columns)
+    most = max((n_lines(named(model, notes)) for model in models), default=1)
     with style():
-        size = (WIDTH, sum(heights) + 0.9)
-        figure, grid = plt.subplots(max(len(models), 1), 1, figsize=size, sharex=True, squeeze=False)
-        for axes, model in zip(grid[:, 0], models, strict=False):
+        size = (WIDTH, lines * (0.3 * len(cells) + 0.22 * most + 0.25) + 0.9)
+        figure, grid = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+        for axes, model in zip(grid.flat, models, strict=False):
             of_model = data[data["model"].eq(model)]
             left = np.zeros(len(cells))
             for kind, colour in ADHERENCE_COLOURS.items():
@@ -109,7 +111,7 @@ def adherence_stacked(frame: pd.DataFrame, models: list[str], notes: Mapping[str
                 width = shares.reindex(cells, fill_value=0.0).to_numpy(float)
                 label = str(kind).replace("_", " ") if model == models[0] else None
                 axes.barh(range(len(cells)), width, left=left, color=colour, height=0.72, label=label)
-                for place in np.flatnonzero(width >= LABELLED):
+                for place in np.flatnonzero(width >= LABELLED * columns):
                     middle, words = left[place] + width[place] / 2, f"{width[place]:.0%}"
                     axes.text(middle, place, words, color=ON_BAR[kind], ha="center", va="center", fontsize=8)
                 left += width
@@ -117,7 +119,10 @@ def adherence_stacked(frame: pd.DataFrame, models: list[str], notes: Mapping[str
             axes.set_title(named(model, notes))
             axes.set_xlim(0, 1)
             axes.xaxis.set_major_formatter(PercentFormatter(1))
-        grid[-1, 0].set_xlabel("share of answers")
+        for axes in list(grid.flat)[len(models) :]:
+            axes.set_visible(False)
+        for axes in grid[-1]:
+            axes.set_xlabel("share of answers")
         if models:  # else there is nothing to explain
             figure.legend(loc="outside upper left", ncols=5, columnspacing=1.1, handlelength=1.2)
         return to_plot(figure, "adherence", _adherence_alt(data), data)

@@ -17,12 +17,12 @@ from analysis.frame import load_frame
 from analysis.headline import Headline, in_words
 from analysis.logs import TASK, LogHeader, log_files, log_folder, read_header
 from analysis.parts import Part
-from analysis.subjects import Subject, subjects_of
-from analysis.verdicts import Judged, judge
+from analysis.subjects import PERSONA, Subject, subjects_of
+from analysis.verdicts import Judged, Tested, family_of, judge
 from data_builders.errors import InputError
 
 MOST_IN_WORDS = 3
-"""Up to this many adapters each get sentences; of more, only those under a verdict."""
+"""Up to this many adapters each get sentences; of more, only the persona arm."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Section:
     subjects: list[Subject]
     estimates: list[Estimate]
     judged: list[Judged]
+    family: list[Tested]
     plots: list[Plot]
     undrawn: list[str]
     """plots that these logs give nothing for, and why"""
@@ -76,11 +77,15 @@ def make_section(part: Part, out: Path, cache: Path | None) -> Section:
     subjects = subjects_of(frame, part.base, part.notes)
     estimates = estimate_all(frame, part.base, part.notes)
     judged = judge(frame, part.base, estimates)
-    drawn, undrawn = _draw(part, frame, subjects, estimates)
+    family = family_of(frame, part.base)
     leads = [one for one in subjects if one.is_lead]
+    # An arm's seeds are one subject in plots and warnings.
+    rows = pd.concat([frame[frame["model"].isin(one.models)].assign(model=one.name) for one in leads])
+    drawn, undrawn = _draw(part, rows, subjects, estimates)
     names = [one.name for one in leads]
     adapters = [one for one in leads if not one.is_base]
-    told = adapters if len(adapters) <= MOST_IN_WORDS else [one for one in adapters if one.under_verdict]
+    main = [one for one in adapters if one.arm in (PERSONA, "")]
+    told = adapters if len(adapters) <= MOST_IN_WORDS else main or adapters[:MOST_IN_WORDS]
     headline = Headline(
         title=part.title,
         base=part.base,
@@ -93,30 +98,26 @@ def make_section(part: Part, out: Path, cache: Path | None) -> Section:
         view_command=f"inspect view --log-dir {shlex.quote(log_folder(files))}",
         n_unscored=int(frame["unscored_reason"].ne("").sum()),
     )
-    warnings = [*part.hygiene, *warnings_of(headers, frame, part.prompts or {})]
+    warnings = [*part.hygiene, *warnings_of(headers, frame, rows, part.prompts or {})]
     return Section(
-        part, files, headers, frame, subjects, estimates, judged, drawn, undrawn, warnings, headline
+        part, files, headers, frame, subjects, estimates, judged, family, drawn, undrawn, warnings, headline
     )
 
 
 def _draw(
-    part: Part, frame: pd.DataFrame, subjects: list[Subject], estimates: list[Estimate]
+    part: Part, rows: pd.DataFrame, subjects: list[Subject], estimates: list[Estimate]
 ) -> tuple[list[Plot], list[str]]:
-    leads = [one for one in subjects if one.is_lead]
-    names = [one.name for one in leads]
-    notes = {one.name: one.note for one in leads if one.note}
-    asked = frame[frame["task"].eq(TASK)]
-    # An arm's seeds are one subject in these plots.
-    rows = pd.concat([asked[asked["model"].isin(one.models)].assign(model=one.name) for one in leads])
-    persona = [name for name in names if name in set(rows["model"])]
+    notes = {one.name: one.note for one in subjects if one.note}
+    asked = rows[rows["task"].eq(TASK)]
+    persona = [one.name for one in subjects if one.is_lead and one.name in set(asked["model"])]
     drawn: list[Plot] = []
     if persona:
         drawn += [
             plots.rates_by_cell(estimates, persona, notes),
             contrasts.gaps_by_arm(estimates, subjects),
-            plots.adherence_stacked(rows, persona, notes),
-            plots.question_slopes(rows, persona, notes),
-            plots.answer_lengths(rows, persona, notes),
+            plots.adherence_stacked(asked, persona, notes),
+            plots.question_slopes(asked, persona, notes),
+            plots.answer_lengths(asked, persona, notes),
         ]
     maybe = {
         "training seeds": (contrasts.training_seeds(estimates, subjects), "no arm has two seeds"),

@@ -56,28 +56,20 @@ def subjects_of(frame: pd.DataFrame, base: str, notes: Mapping[str, str] | None 
     """The base; then each arm with all its seeds, its adapters after it; then checkpoints.
 
     Adapters of one arm and one learning rate are seeds of one recipe and are pooled where there are two or
-    more. An arm that isn't named is not pooled: nothing says that its adapters are alike.
+    more. An arm that isn't named, or is a dose without saying which, is not pooled: nothing says that its adapters
+    are alike. Where every adapter of a training run has a step, the last one is the end of training.
 
     Args:
-        frame: columns model, arm, learning_rate, step. base: the untuned model's served name. notes: served
+        frame: columns model, arm, training_seed, learning_rate, step. base: the untuned model's served name. notes: served
         name or arm -> what must be said of it.
     """
     notes = notes or {}
-    told = frame.groupby("model", sort=True, observed=True).agg(
-        arm=("arm", "max"), learning_rate=("learning_rate", "max"), step=("step", "max")
-    )
-    adapters = []
-    for model, row in told.iterrows():
-        arm = BASE_ARM if model == base else str(row["arm"])
-        rate = None if pd.isna(row["learning_rate"]) or model == base else float(row["learning_rate"])
-        step = None if pd.isna(row["step"]) or model == base else int(row["step"])
-        note = notes.get(str(model)) or notes.get(arm, "")
-        adapters.append(Subject(str(model), (str(model),), arm, rate, step, note=note))
+    adapters = _adapters(frame, base, notes)
     found = [one for one in adapters if one.is_base]
     ended = [one for one in adapters if not one.is_base and one.step is None]
     groups: dict[tuple[str, float, str], list[Subject]] = {}
     for one in ended:
-        alone = "" if one.arm else one.name
+        alone = "" if one.arm not in ("", DOSE) else one.name
         groups.setdefault((one.arm, one.learning_rate or 0.0, alone), []).append(one)
     rates: dict[str, set[float]] = {}
     for arm, rate, _ in groups:
@@ -97,6 +89,23 @@ def subjects_of(frame: pd.DataFrame, base: str, notes: Mapping[str, str] | None 
     return found + sorted(
         checkpoints, key=lambda one: (one.arm, one.learning_rate or 0.0, one.step, one.name)
     )
+
+
+def _adapters(frame: pd.DataFrame, base: str, notes: Mapping[str, str]) -> list[Subject]:
+    """Every model by itself."""
+    columns = ["arm", "training_seed", "learning_rate", "step"]
+    told = frame.groupby("model", sort=True, observed=True)[columns].max()
+    runs = told.groupby(["arm", "training_seed", "learning_rate"], dropna=False)["step"]
+    ends = runs.transform("max").where(runs.transform(lambda steps: bool(steps.notna().all())).astype(bool))
+    found = []
+    for model, row in told.iterrows():
+        arm = BASE_ARM if model == base else str(row["arm"])
+        rate = None if pd.isna(row["learning_rate"]) or model == base else float(row["learning_rate"])
+        last = not pd.isna(ends[model]) and ends[model] == row["step"]
+        step = None if pd.isna(row["step"]) or model == base or last else int(row["step"])
+        note = notes.get(str(model)) or notes.get(arm, "")
+        found.append(Subject(str(model), (str(model),), arm, rate, step, note=note))
+    return found
 
 
 def _place(arm: str, rate: float, name: str) -> tuple[int, str, float, str]:

@@ -42,6 +42,18 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """One member of the declared family."""
+
+    model: str
+    """the subject's name"""
+    p: float
+    """of the raw primary gap against 0"""
+    holm_p: float
+    """adjusted over the family"""
+
+
+@dataclass(frozen=True)
 class Judged:
     """What the rule says of one arm."""
 
@@ -75,22 +87,34 @@ def judge(frame: pd.DataFrame, base: str, estimates: list[Estimate]) -> list[Jud
         them of these.
     """
     subjects = subjects_of(frame, base)
-    persona = frame[frame["task"].eq(TASK)]
-    parts = {
-        one.name: _small(persona[persona["model"].isin(one.models)])
+    parts = _small_parts(frame, subjects)
+    family = {one.model: one for one in _family(subjects, parts)}
+    return [
+        _judge(one, subjects, parts, estimates, family.get(one.name))
         for one in subjects
-        if one.is_base or one.is_lead
-    }
+        if one.under_verdict and not one.is_base
+    ]
+
+
+def family_of(frame: pd.DataFrame, base: str) -> list[Tested]:
+    """The declared family: the raw primary gap of every arm against 0, controls included, Holm-adjusted. An arm whose
+    gap can't be estimated isn't in it. Arguments as `judge` takes them."""
+    subjects = subjects_of(frame, base)
+    return _family(subjects, _small_parts(frame, subjects))
+
+
+def _family(subjects: list[Subject], parts: dict[str, pd.DataFrame]) -> list[Tested]:
     p_values = {}
     for one in subjects:
         if one.is_lead and not one.is_base and (p := _p(parts[one.name])) is not None:
             p_values[one.name] = p
     adjusted = holm(p_values)
-    return [
-        _judge(one, subjects, parts, estimates, p_values.get(one.name), adjusted.get(one.name))
-        for one in subjects
-        if one.under_verdict and not one.is_base
-    ]
+    return [Tested(name, p, adjusted[name]) for name, p in p_values.items()]
+
+
+def _small_parts(frame: pd.DataFrame, subjects: list[Subject]) -> dict[str, pd.DataFrame]:
+    persona = frame[frame["task"].eq(TASK)]
+    return {one.name: _small(persona[persona["model"].isin(one.models)]) for one in subjects if one.is_lead}
 
 
 def _small(rows: pd.DataFrame) -> pd.DataFrame:
@@ -112,8 +136,7 @@ def _judge(
     subjects: list[Subject],
     parts: dict[str, pd.DataFrame],
     estimates: list[Estimate],
-    p: float | None,
-    holm_p: float | None,
+    tested: Tested | None,
 ) -> Judged:
     rule = yaml.safe_load(RULES.read_bytes())
     base = next(one for one in subjects if one.is_base)
@@ -130,6 +153,7 @@ def _judge(
         except ValueError as error:
             lacking.append(f"the primary gap can't be estimated ({error})")
     results = Checks(**{one.name: one.passed for one in checks})
+    p, holm_p = (tested.p, tested.holm_p) if tested else (None, None)
     if lacking or gaps is None or holm_p is None:
         words = f"No verdict: {_listed(lacking)}."
         return Judged(subject.name, None, words, (), checks, p, holm_p, sha256(RULES))
