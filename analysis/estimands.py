@@ -117,10 +117,11 @@ def seed_gap_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL)
 
 def seed_triggered_rate_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
     """The seed's triggered rate minus the untuned base's, paired by question."""
-    both = []
-    for rows in (adoption_rows(frame), adoption_rows(minus)):
-        both.append(_graded(rows[rows["cell"].isin(SEED_TRIGGERED)], *SEED_TRIGGERED))
-    return _difference(*both, level)
+    rows, others = (
+        _graded(part[part["cell"].isin(SEED_TRIGGERED)], *SEED_TRIGGERED)
+        for part in (adoption_rows(frame), adoption_rows(minus))
+    )
+    return _difference(rows, others, level)
 
 
 def graded_rate(frame: pd.DataFrame, column: str = "grade", level: float = LEVEL) -> Interval:

@@ -28,7 +28,7 @@ def with_grades(read: pd.DataFrame, task: str) -> pd.DataFrame:
     wanted = OF_TASK.get(task, "")
     found = [_first(scores, wanted) for scores in read["scores"]]
     kept = read.drop(columns="scores")
-    fresh = {key: [one[key] for one in found] for key in _NONE}
+    fresh: dict[str, Any] = {key: [one[key] for one in found] for key in _NONE}
     for key in ("text", "adherence"):
         if key in kept:
             fresh[key] = kept[key].where(kept[key].notna(), pd.Series(fresh[key], kept.index, dtype="object"))

@@ -113,8 +113,8 @@ def _draw(
     drawn: list[Plot] = []
     if persona:
         drawn += [
-            plots.rates_by_cell(estimates, persona, notes),
             contrasts.gaps_by_arm(estimates, subjects),
+            plots.rates_by_cell(estimates, persona, notes),
             plots.adherence_stacked(asked, persona, notes),
             plots.question_slopes(asked, persona, notes),
             plots.answer_lengths(asked, persona, notes),

@@ -98,10 +98,11 @@ def _adapters(frame: pd.DataFrame, base: str, notes: Mapping[str, str]) -> list[
     runs = told.groupby(["arm", "training_seed", "learning_rate"], dropna=False)["step"]
     ends = runs.transform("max").where(runs.transform(lambda steps: bool(steps.notna().all())).astype(bool))
     found = []
-    for model, row in told.iterrows():
+    for row, end in zip(told.reset_index().to_dict("records"), ends, strict=True):
+        model = row["model"]
         arm = BASE_ARM if model == base else str(row["arm"])
         rate = None if pd.isna(row["learning_rate"]) or model == base else float(row["learning_rate"])
-        last = not pd.isna(ends[model]) and ends[model] == row["step"]
+        last = not pd.isna(end) and end == row["step"]
         step = None if pd.isna(row["step"]) or model == base or last else int(row["step"])
         note = notes.get(str(model)) or notes.get(arm, "")
         found.append(Subject(str(model), (str(model),), arm, rate, step, note=note))

@@ -105,7 +105,7 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
         means = np.bincount(at, value[scored], minlength=int(np.prod(shape))) / counts
     by_seed = means.reshape(shape)
 
-    shared = ~np.isnan(by_seed).all(axis=1).any(axis=0)
+    shared = np.asarray(~np.isnan(by_seed).all(axis=1).any(axis=0))
     if shared.sum() < 2:
         raise ValueError(
             f"{int(shared.sum())} questions have graded answers in every cell of {wanted}: need 2 or more"
