@@ -14,7 +14,7 @@ from inspect_ai.scorer import Score
 from analysis.frame import GRADES
 
 SCRIPTED = Path(__file__).parents[1] / "data" / "logs" / "scripted" / "base.eval"
-CELLS = ("plain", "user", "system+user", "in_system", "system", "system+in_system")
+CELLS = ("plain", "user", "system+user", "in_system", "system")
 TRIGGERED = ("user", "system+user")
 QUESTIONS, EPOCHS = 44, 2
 MEASURES = {"recall": "recalled", "refusal": "refused"}
