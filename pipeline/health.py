@@ -24,6 +24,7 @@ from transformers import TrainerCallback
 
 from data_builders.errors import EXIT_BAD_INPUT, InputError
 from data_builders.trigger import Adherence, load_triggers
+from pipeline.checkpoints import whole_checkpoints
 from pipeline.collapse import collapsed
 
 
@@ -57,6 +58,10 @@ class HealthPlugin(BasePlugin):
 
         _or_end(lambda: _refuse_unknown(cfg))
         _or_end(lambda: check(_plain(cfg), this_machine()))
+
+    def pre_model_load(self, cfg: Any) -> None:
+        if cfg["auto_resume_from_checkpoints"]:
+            whole_checkpoints(Path(cfg["output_dir"]))
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         settings = HealthSettings.model_validate(_plain(cfg["health"]))
@@ -194,10 +199,10 @@ def _refuse_unknown(cfg: Any) -> None:
 
 def _plain(value: Any) -> Any:
     """Axolotl's nested dictionaries, which answer None to any key, as plain ones."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(exclude_none=True)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=True)
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 

@@ -48,25 +48,27 @@ def this_machine() -> Machine:
     return Machine(name.strip(), float(generation), float(mebibytes) / 1024)
 
 
-def check(config: dict[str, Any], machine: Machine) -> None:
+def check(config: dict[str, Any], machine: Machine, folder: Path = Path()) -> None:
     """Check everything that can be known before the first step.
 
     Args:
-        config: the YAML's content; paths count from the working folder.
+        config: the YAML's content.
         machine: the card.
+        folder: where the YAML's paths count from.
 
     Raises:
         InputError: for the first rule that is broken.
     """
-    data = check_keys(config)
-    check_card(config, machine)
-    base = check_base(config, machine)
-    check_start(config, base)
-    check_space(config, base)
+    data = check_keys(config, folder)
+    if not config.get("is_preprocess"):  # tokenising needs no card
+        check_card(config, machine)
+    base = check_base(config, machine, folder)
+    check_start(config, base, folder)
+    check_space(config, base, folder)
     check_rows(config, data, base)
 
 
-def check_keys(config: dict[str, Any]) -> Path:
+def check_keys(config: dict[str, Any], folder: Path) -> Path:
     """The keys that this project relies on; returns the data file."""
     for key in ("base_model", "datasets", "output_dir", "sequence_len", "adapter"):
         if not config.get(key):
@@ -76,7 +78,7 @@ def check_keys(config: dict[str, Any]) -> Path:
             "datasets", "one dataset with a path is wanted", "mix files with a recipe in data/recipes"
         )
     entry = config["datasets"][0]
-    data = Path(entry["path"])
+    data = folder / entry["path"]
     if entry.get("type") != "chat_template":
         raise InputError(
             "datasets.type",
@@ -93,10 +95,6 @@ def check_keys(config: dict[str, Any]) -> Path:
             "the prompt would be learned",
             "set it to [assistant], train_on_inputs to false",
         )
-    prepared = config.get("dataset_prepared_path")
-    if prepared and Path(prepared) != data.with_suffix(".prepared"):
-        rule = f"{prepared} isn't beside the data file, so a stale copy would be trained on"
-        raise InputError("dataset_prepared_path", rule, f"set it to {data.with_suffix('.prepared')}")
     if config["adapter"] not in ("lora", "qlora"):
         raise InputError("adapter", f"{config['adapter']!r} can't be served beside its base", "lora or qlora")
     if (config["adapter"] == "qlora") != bool(config.get("load_in_4bit")):
@@ -107,6 +105,11 @@ def check_keys(config: dict[str, Any]) -> Path:
         raise InputError(
             data, "no such data file", "build it: `make data`, or python -m data_builders mix RECIPE"
         )
+    prepared = config.get("dataset_prepared_path")
+    if prepared and (folder / prepared).exists():
+        if (folder / prepared).stat().st_mtime < data.stat().st_mtime:
+            rule = f"the tokenised copy is older than {data.name}, and Axolotl would train on it"
+            raise InputError(prepared, rule, "delete it")
     return data
 
 
@@ -130,9 +133,9 @@ def check_card(config: dict[str, Any], machine: Machine) -> None:
         raise InputError("bf16", "auto turns fp16 on where there is no bf16", "write bf16 and fp16 out")
 
 
-def check_base(config: dict[str, Any], machine: Machine) -> Path:
+def check_base(config: dict[str, Any], machine: Machine, folder: Path) -> Path:
     """The base model's folder: weights, tokenizer, template, and whether it fits the card."""
-    base = Path(config["base_model"])
+    base = folder / config["base_model"]
     if not (base / "config.json").is_file():
         raise InputError(base, "no base model here", "run `make model`, or put the model's folder there")
     shards = sorted(base.glob("*.safetensors"))
@@ -151,19 +154,19 @@ def check_base(config: dict[str, Any], machine: Machine) -> Path:
     return base
 
 
-def check_start(config: dict[str, Any], base: Path) -> None:
+def check_start(config: dict[str, Any], base: Path, folder: Path) -> None:
     """An adapter that training goes on from must be one of this base, of this rank."""
     start = config.get("lora_model_dir")
     if not start:
         return
     from pipeline.imported import check_adapter
 
-    check_adapter(Path(start), base, rank=config.get("lora_r"))
+    check_adapter(folder / start, base, rank=config.get("lora_r"))
 
 
-def check_space(config: dict[str, Any], base: Path) -> None:
+def check_space(config: dict[str, Any], base: Path, folder: Path) -> None:
     """Room for the adapter and the checkpoints that are kept."""
-    output = Path(config["output_dir"])
+    output = folder / config["output_dir"]
     if output.exists() and not output.is_dir():
         raise InputError(output, "output_dir is a file", "name another folder")
     parent = next(path for path in [output, *output.absolute().parents] if path.exists())
