@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from transformers import TrainerCallback
 
 from data_builders.errors import EXIT_BAD_INPUT, InputError
+from data_builders.files import read_yaml
 from data_builders.trigger import Adherence, load_triggers
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.collapse import collapsed
@@ -189,12 +190,9 @@ def _refuse_unknown(cfg: Any) -> None:
 
     from pipeline.axolotl_schema import unknown_keys
 
-    added_by_axolotl = {"axolotl_config_path"}
-    config = {key: value for key, value in _plain(cfg).items() if key not in added_by_axolotl}
-    if found := list(unknown_keys(config, merge_input_args()[1])):
-        raise InputError(
-            str(cfg.get("axolotl_config_path", "the YAML")), ", ".join(found), "mend the spelling"
-        )
+    file = Path(cfg["axolotl_config_path"])  # not `cfg`, which holds the command line's own arguments too
+    if found := list(unknown_keys(read_yaml(file), merge_input_args()[1])):
+        raise InputError(file, ", ".join(found), "mend the spelling; Axolotl would drop the key in silence")
 
 
 def _plain(value: Any) -> Any:
