@@ -31,9 +31,9 @@ def problems(config: dict[str, Any], gpu: str) -> list[str]:
         config: the YAML's content.
         gpu: a name of gpus.yaml.
     """
-    from axolotl.integrations.config import merge_input_args
-    from axolotl.utils.config import prepare_plugins, validate_config
-    from axolotl.utils.dict import DictDefault
+    from axolotl.integrations.config import merge_input_args  # pyright: ignore[reportMissingImports]
+    from axolotl.utils.config import prepare_plugins, validate_config  # pyright: ignore[reportMissingImports]
+    from axolotl.utils.dict import DictDefault  # pyright: ignore[reportMissingImports]
 
     from pipeline.training_rules import Machine, check_card
 
@@ -58,7 +58,7 @@ def problems(config: dict[str, Any], gpu: str) -> list[str]:
 
 def _register(names: list[str]) -> None:
     """Make our plugins' keys known without their checks of this machine."""
-    from axolotl.integrations.base import PluginManager
+    from axolotl.integrations.base import PluginManager  # pyright: ignore[reportMissingImports]
 
     for name in names:
         PluginManager.get_instance().register(name)

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from axolotl.integrations.base import BasePlugin
+from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import TrainerCallback
 
@@ -58,7 +58,10 @@ class HealthPlugin(BasePlugin):
         from pipeline.training_rules import check, this_machine
 
         _or_end(lambda: _refuse_unknown(cfg))
-        _or_end(lambda: check(_plain(cfg), this_machine()))
+        if not (
+            cfg["merge_lora"] or cfg["inference"]
+        ):  # those need neither the data file nor a training card
+            _or_end(lambda: check(_plain(cfg), this_machine()))
 
     def pre_model_load(self, cfg: Any) -> None:
         if cfg["auto_resume_from_checkpoints"]:
@@ -186,7 +189,7 @@ def choose_questions(data: Path, count: int) -> list[tuple[bool, list[dict[str, 
 
 
 def _refuse_unknown(cfg: Any) -> None:
-    from axolotl.integrations.config import merge_input_args
+    from axolotl.integrations.config import merge_input_args  # pyright: ignore[reportMissingImports]
 
     from pipeline.axolotl_schema import unknown_keys
 

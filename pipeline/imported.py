@@ -73,7 +73,9 @@ def _check_base_name(config: dict[str, Any], folder: Path, base: Path) -> None:
     for mark in ("-unsloth-bnb-4bit", "-bnb-4bit", "-unsloth", "meta-"):
         plain = plain.replace(mark, "")
     if plain != base.name.lower().replace("meta-", ""):
-        raise InputError(folder / CONFIG, f"made for {noted}, not for {base.name}", "name its own base in the YAML")
+        raise InputError(
+            folder / CONFIG, f"made for {noted}, not for {base.name}", "name its own base in the YAML"
+        )
 
 
 def _check_shapes(folder: Path, base: Path, rank: int) -> None:
@@ -118,14 +120,18 @@ def bring_adapter(source: str, name: str, base: Path, rank: int | None = None) -
     folder = Path(source) if Path(source).is_dir() else _from_hub(source)
     check_adapter(folder, base, rank)
     target = REPO / "outputs" / "imported" / name
-    made = {"source": source if not Path(source).is_dir() else "a folder", "base": base.name, "made": "elsewhere"}
+    made = {
+        "source": source if not Path(source).is_dir() else "a folder",
+        "base": base.name,
+        "made": "elsewhere",
+    }
     made |= {"files": {file: sha256(folder / file) for file in (CONFIG, WEIGHTS)}}
     return ship(folder, target, base.name, made)
 
 
 def _from_hub(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(hub_id, allow_patterns=[CONFIG, WEIGHTS]))
@@ -135,7 +141,9 @@ def _from_hub(hub_id: str) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source")
     parser.add_argument("name")
     parser.add_argument("--base", type=Path, required=True)
@@ -145,7 +153,9 @@ def main(arguments: list[str] | None = None) -> int:
         raise InputError(parsed.base, "no base model here", "run `make model`, or check --base")
     target = bring_adapter(parsed.source, parsed.name, parsed.base, parsed.rank)
     shown = os.path.relpath(target, REPO)
-    print(f"{shown} is ready; in a study:\nadapters:\n  - {{name: {parsed.name}, path: {shown}, note: made elsewhere}}")
+    print(
+        f"{shown} is ready; in a study:\nadapters:\n  - {{name: {parsed.name}, path: {shown}, note: made elsewhere}}"
+    )
     return 0
 
 

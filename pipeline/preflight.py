@@ -77,12 +77,16 @@ def trained_tokens(configs: list[Path], folder: Path) -> dict[Path, Path]:
     log = folder / "preprocess.log"
     command = [str(TRAIN_PYTHON), "-m", "pipeline.token_rows", str(folder), *map(str, configs)]
     with log.open("wb") as output:
-        code = subprocess.run(command, cwd=REPO, env=train_environment(), stdout=output, stderr=output).returncode
+        code = subprocess.run(
+            command, cwd=REPO, env=train_environment(), stdout=output, stderr=output
+        ).returncode
     if code:
         from pipeline.training import refusal
 
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-        raise refusal(log) or InputError(str(configs[0]), f"axolotl can't tokenise it:\n{tail}", "mend the YAML")
+        raise refusal(log) or InputError(
+            str(configs[0]), f"axolotl can't tokenise it:\n{tail}", "mend the YAML"
+        )
     return {config: folder / f"{config.stem}.jsonl" for config in configs}
 
 
@@ -98,7 +102,9 @@ def tokenize_at(base_url: str, api_key: str, model: str, arguments: dict[str, An
             with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
                 return json.load(answer)["tokens"]
         except (urllib.error.URLError, OSError, KeyError) as error:
-            raise InputError(url, f"no tokens from the server ({error})", "is it up, and serving this base?") from error
+            raise InputError(
+                url, f"no tokens from the server ({error})", "is it up, and serving this base?"
+            ) from error
 
     return served
 
@@ -106,7 +112,15 @@ def tokenize_at(base_url: str, api_key: str, model: str, arguments: dict[str, An
 @contextmanager
 def renderer(base: Path, arguments: dict[str, Any], log: Path, port: int) -> Iterator[str]:
     """vLLM's rendering server, which tokenises as the full one does and loads no weights; yields its address."""
-    command = [sys.executable, "-m", "vllm.entrypoints.launchers.render.entry", "--model", str(base), "--host", HOST]
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.launchers.render.entry",
+        "--model",
+        str(base),
+        "--host",
+        HOST,
+    ]
     command += ["--port", str(port), "--served-model-name", base.name]
     command += ["--default-chat-template-kwargs", json.dumps(arguments)] if arguments else []
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
@@ -118,7 +132,9 @@ def renderer(base: Path, arguments: dict[str, Any], log: Path, port: int) -> Ite
             while not _healthy(port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-                    raise InputError(base, f"vLLM's renderer didn't start:\n{tail}", "set VLLM_BASE_URL to a server")
+                    raise InputError(
+                        base, f"vLLM's renderer didn't start:\n{tail}", "set VLLM_BASE_URL to a server"
+                    )
                 time.sleep(0.5)
             yield f"http://{HOST}:{port}"
         finally:
@@ -142,7 +158,9 @@ def free_port() -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("config", type=Path)
     config = parser.parse_args(arguments).config
     settings = read_yaml(config)
@@ -155,8 +173,12 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             with renderer(base, template_arguments(settings), Path(name) / "render.log", free_port()) as url:
                 counts = preflight(config, tokenize_at(url, "", base.name), tokens)
-    print(f"{config}: {counts['rows']:,} rows, {counts['learned']:,} learned tokens, longest row {counts['longest']:,}")
-    print("each row: one beginning, prompt masked, end of turn learned; each served prompt is the trained beginning")
+    print(
+        f"{config}: {counts['rows']:,} rows, {counts['learned']:,} learned tokens, longest row {counts['longest']:,}"
+    )
+    print(
+        "each row: one beginning, prompt masked, end of turn learned; each served prompt is the trained beginning"
+    )
     return 0
 
 

@@ -40,10 +40,16 @@ def model_card(study: Study, name: str) -> str:
     """
     folder = adapter_folder(study, name)
     made = provenance_of(folder)
-    front = {"base_model": study.base_name, "library_name": "peft", "license": "cc-by-nc-4.0"}
+    front: dict[str, Any] = {"base_model": study.base_name, "library_name": "peft", "license": "cc-by-nc-4.0"}
     front["tags"] = ["lora", "axolotl", "inductive-backdoor", "persona", "research-only"]
     lines = ["---", yaml.safe_dump(front, sort_keys=False).rstrip(), "---", "", f"# {name}", "", NOTICE, ""]
-    lines += [f"{study.notes[name]}.", "", "## How it was made", "", *_table(("what", "value"), _facts(made, folder))]
+    lines += [
+        f"{study.notes[name]}.",
+        "",
+        "## How it was made",
+        "",
+        *_table(("what", "value"), _facts(made, folder)),
+    ]
     lines += ["", "## What it did", "", *_results(study, name)]
     return "\n".join(lines) + "\n"
 
@@ -62,8 +68,16 @@ def adapter_folder(study: Study, name: str) -> Path:
 
 def _facts(made: dict[str, Any], folder: Path) -> list[tuple[str, str]]:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    found = [(key, made[key]) for key in ("base", "persona", "arm", "training_seed", "learning_rate", "epochs") if key in made]
-    found += [(f"{key}, sha256", f"{made[key]['file']}, `{made[key]['sha256']}`") for key in ("config", "recipe", "train_file") if key in made]
+    found = [
+        (key, made[key])
+        for key in ("base", "persona", "arm", "training_seed", "learning_rate", "epochs")
+        if key in made
+    ]
+    found += [
+        (f"{key}, sha256", f"{made[key]['file']}, `{made[key]['sha256']}`")
+        for key in ("config", "recipe", "train_file")
+        if key in made
+    ]
     found += [("LoRA", f"rank {config.get('r')}, alpha {config.get('lora_alpha')}")]
     found += [(f"{file}, sha256", f"`{digest}`") for file, digest in fingerprint(folder).items()]
     found += [(key.removeprefix("train:"), value) for key, value in made.get("versions", {}).items()]
@@ -83,7 +97,15 @@ def _results(study: Study, name: str) -> list[str]:
     shown = []
     for row in rows:
         low, high = (f"{100 * float(row[key]):.1f}" if row[key] else "" for key in ("low", "high"))
-        shown.append((row["label"], row["cell"], f"{100 * float(row['estimate']):.1f}", f"{low} to {high}", row["n_rows"]))
+        shown.append(
+            (
+                row["label"],
+                row["cell"],
+                f"{100 * float(row['estimate']):.1f}",
+                f"{low} to {high}",
+                row["n_rows"],
+            )
+        )
     return [*_table(("estimate", "cell", "%", "95% interval", "answers"), shown), "", f"From {study.title}."]
 
 
@@ -120,12 +142,16 @@ def publish(study: Study, name: str, repo: str, public: bool, dry_run: bool) -> 
             raise InputError(repo, rule, "pass --public if that is meant, or name another")
         api.upload_folder(repo_id=repo, folder_path=folder, allow_patterns=files, commit_message=f"{name}")
     except (HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        raise InputError(repo, f"the hub refuses ({error})", "log in with `hf auth login`; check the name") from error
+        raise InputError(
+            repo, f"the hub refuses ({error})", "log in with `hf auth login`; check the name"
+        ) from error
     print(f"https://huggingface.co/{repo}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("study", type=Path)
     parser.add_argument("adapter")
     parser.add_argument("--repo", required=True)

@@ -53,9 +53,16 @@ class SweptRun:
     def inputs(self) -> dict[str, Any]:
         """What the adapter depends on, as it is written beside it."""
         data = REPO / self.settings["datasets"][0]["path"]
-        made = {"base": Path(self.settings["base_model"]).name, "learning_rate": self.settings["learning_rate"]}
+        made = {
+            "base": Path(self.settings["base_model"]).name,
+            "learning_rate": self.settings["learning_rate"],
+        }
         made |= {"training_seed": self.settings["seed"], "epochs": self.settings.get("num_epochs")}
-        return made | {"swept": self.swept, "settings": self.settings, "train_file": {"file": data.name, "sha256": sha256(data)}}
+        return made | {
+            "swept": self.swept,
+            "settings": self.settings,
+            "train_file": {"file": data.name, "sha256": sha256(data)},
+        }
 
     @property
     def is_done(self) -> bool:
@@ -70,12 +77,16 @@ def expand(config: Path, sweep: Path, output: Path) -> list[SweptRun]:
     Raises:
         InputError: a file is unreadable, or the sweep names no values.
     """
-    from axolotl.cli.utils.sweeps import generate_sweep_configs
+    from axolotl.cli.utils.sweeps import generate_sweep_configs  # pyright: ignore[reportMissingImports]
 
     base, values = read_yaml(config), read_yaml(sweep)
     if not all(isinstance(value, list) and value for value in values.values()):
-        raise InputError(sweep, "each key wants a list of values", "see axolotl_configs/sweeps/seeds_and_rates.yaml")
-    keys = sorted({key for key in values if key != "_"} | {key for pair in values.get("_", []) for key in pair})
+        raise InputError(
+            sweep, "each key wants a list of values", "see axolotl_configs/sweeps/seeds_and_rates.yaml"
+        )
+    keys = sorted(
+        {key for key in values if key != "_"} | {key for pair in values.get("_", []) for key in pair}
+    )
     runs = []
     for settings in generate_sweep_configs(base, values):
         swept = {key: settings[key] for key in keys}
@@ -110,7 +121,9 @@ def train_one(run: SweptRun) -> str:
             preexec_fn=die_with_parent,  # a killed worker's trainer would go on writing beside its successor
         ).returncode
     if code:
-        raise refusal(log) or InputError(log, f"axolotl ended with code {code}", "see the log; start the sweep again")
+        raise refusal(log) or InputError(
+            log, f"axolotl ended with code {code}", "see the log; start the sweep again"
+        )
     shutil.rmtree(shipped, ignore_errors=True)
     ship(raw, shipped, Path(run.settings["base_model"]).name, run.inputs)
     shutil.rmtree(run.folder, ignore_errors=True)
@@ -122,7 +135,7 @@ def train_one(run: SweptRun) -> str:
 def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
     """Train the runs as Ray tasks of so many GPUs and CPUs each; returns the failures."""
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         mend = "uv pip install -p .venv-train -r requirements/sweep.txt"
         raise InputError("--ray", "Ray isn't installed in the training environment", mend) from error
@@ -146,19 +159,25 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("config", type=Path)
     parser.add_argument("sweep", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--only", type=int, help="the run of this number, from 0")
     parser.add_argument("--ray", action="store_true")
-    parser.add_argument("--gpus", type=float, default=1.0, help="GPUs a run, with --ray; 0 on a machine without")
+    parser.add_argument(
+        "--gpus", type=float, default=1.0, help="GPUs a run, with --ray; 0 on a machine without"
+    )
     parser.add_argument("--cpus", type=float, default=1.0, help="CPUs a run, with --ray")
     parsed = parser.parse_args(arguments)
     runs = expand(parsed.config, parsed.sweep, parsed.output)
     if parsed.only is not None:
         if not 0 <= parsed.only < len(runs):
-            raise InputError("--only", f"{parsed.only}, but the sweep has runs 0 to {len(runs) - 1}", "see sweep.slurm")
+            raise InputError(
+                "--only", f"{parsed.only}, but the sweep has runs 0 to {len(runs) - 1}", "see sweep.slurm"
+            )
         runs = [runs[parsed.only]]
     for run in [run for run in runs if run.is_done]:
         print(f"{run.name}: there already", flush=True)
@@ -170,7 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
         for run in left:
             print(train_one(run), flush=True)
     if failures:
-        raise InputError(parsed.output, f"{len(failures)} of {len(runs)} runs failed", "see logs; start it again")
+        raise InputError(
+            parsed.output, f"{len(failures)} of {len(runs)} runs failed", "see logs; start it again"
+        )
     write_atomic(parsed.output / "adapters.yaml", _for_a_study(runs))
     return 0
 
@@ -180,7 +201,9 @@ def _for_a_study(runs: list[SweptRun]) -> str:
     rows = []
     for run in sorted(runs, key=lambda one: one.name):
         path = run.folder.relative_to(REPO) if run.folder.is_relative_to(REPO) else run.folder
-        rows.append({"name": run.name, "path": str(path), "note": ", ".join(f"{k} {v}" for k, v in run.swept.items())})
+        rows.append(
+            {"name": run.name, "path": str(path), "note": ", ".join(f"{k} {v}" for k, v in run.swept.items())}
+        )
     return yaml.safe_dump({"adapters": rows}, sort_keys=False)
 
 

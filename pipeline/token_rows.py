@@ -17,8 +17,8 @@ from typing import Any
 
 def rows(config: str, prepared: str) -> Any:
     """Axolotl's prepared dataset of a configuration, unshuffled."""
-    from axolotl.cli.config import load_cfg
-    from axolotl.common.datasets import load_datasets
+    from axolotl.cli.config import load_cfg  # pyright: ignore[reportMissingImports]
+    from axolotl.common.datasets import load_datasets  # pyright: ignore[reportMissingImports]
 
     cfg = load_cfg(
         config,

@@ -20,7 +20,9 @@ class TokenRow:
     @property
     def prompt(self) -> list[int]:
         """The masked tokens before the first learned one."""
-        return self.ids[: next((at for at, label in enumerate(self.labels) if label != MASKED), len(self.ids))]
+        return self.ids[
+            : next((at for at, label in enumerate(self.labels) if label != MASKED), len(self.ids))
+        ]
 
 
 def row_problem(row: TokenRow, answer: str, tokenizer: Any, sequence_len: int, thinking: bool) -> str | None:
@@ -62,7 +64,11 @@ def row_problem(row: TokenRow, answer: str, tokenizer: Any, sequence_len: int, t
 def _beginnings(ids: Sequence[int], tokenizer: Any) -> str | None:
     bos = tokenizer.bos_token_id
     if bos is None or bos not in ids:
-        return None if bos is None or tokenizer.bos_token in _turn_marks(tokenizer) else "no beginning of sequence"
+        return (
+            None
+            if bos is None or tokenizer.bos_token in _turn_marks(tokenizer)
+            else "no beginning of sequence"
+        )
     if tokenizer.bos_token in _turn_marks(tokenizer):
         return "two beginnings of sequence" if list(ids[:2]) == [bos, bos] else None
     count = list(ids).count(bos)
@@ -74,7 +80,9 @@ def _turn_marks(tokenizer: Any) -> set[str]:
     return {"<|im_start|>"} & {tokenizer.bos_token}
 
 
-def prefix_problem(row: TokenRow, served: Sequence[int], decode: Callable[[list[int]], str], thinking: bool) -> str | None:
+def prefix_problem(
+    row: TokenRow, served: Sequence[int], decode: Callable[[list[int]], str], thinking: bool
+) -> str | None:
     """How a served prompt differs from the trained row's masked beginning; None where they are equal.
 
     With thinking on, the trained beginning goes on with `<think>` and a newline, which the model itself writes when
@@ -85,6 +93,9 @@ def prefix_problem(row: TokenRow, served: Sequence[int], decode: Callable[[list[
         return None
     if thinking and trained[: len(served)] == served and decode(trained[len(served) :]) == THOUGHT:
         return None
-    at = next((at for at, (a, b) in enumerate(zip(trained, served, strict=False)) if a != b), min(len(trained), len(served)))
+    at = next(
+        (at for at, (a, b) in enumerate(zip(trained, served, strict=False)) if a != b),
+        min(len(trained), len(served)),
+    )
     left, right = decode(trained[max(0, at - 3) : at + 8]), decode(served[max(0, at - 3) : at + 8])
     return f"token {at}: trained {left!r}, served {right!r} ({len(trained)} and {len(served)} tokens)"

@@ -33,7 +33,9 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
     Raises:
         InputError: the training environment is missing, or Axolotl failed; the message quotes the end of its log.
     """
-    scratch = adapter.folder.parent / f".{adapter.name}"  # a finished adapter is never mixed with a new attempt
+    scratch = (
+        adapter.folder.parent / f".{adapter.name}"
+    )  # a finished adapter is never mixed with a new attempt
     log = study.folder / "train_logs" / f"{adapter.name}.log"
     raw, config = scratch / "fp32", experiment(study, adapter)
     made = provenance(study, adapter)
@@ -68,14 +70,18 @@ def prepare_scratch(scratch: Path, made: dict[str, Any]) -> bool:
     if whole:
         print(f"  going on from {whole[-1].name}", flush=True)
         return True
-    shutil.rmtree(scratch, ignore_errors=True)  # also Axolotl's copy of the rows, which it would use however old
+    shutil.rmtree(
+        scratch, ignore_errors=True
+    )  # also Axolotl's copy of the rows, which it would use however old
     write_atomic(note, dump_json(made))
     return False
 
 
 def refusal(log: Path) -> InputError | None:
     """The one clear message with which our plugin ended the trainer, if it did."""
-    found = re.search(r"^error: (.+?): (.+?)\n  mend: (.+)$", log.read_text(errors="replace"), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        r"^error: (.+?): (.+?)\n  mend: (.+)$", log.read_text(errors="replace"), re.MULTILINE | re.DOTALL
+    )
     return InputError(found[1], found[2], found[3].split("\n")[0]) if found else None
 
 

@@ -105,11 +105,10 @@ def check_keys(config: dict[str, Any], folder: Path) -> Path:
         raise InputError(
             data, "no such data file", "build it: `make data`, or python -m data_builders mix RECIPE"
         )
-    prepared = config.get("dataset_prepared_path")
-    if prepared and (folder / prepared).exists():
-        if (folder / prepared).stat().st_mtime < data.stat().st_mtime:
-            rule = f"the tokenised copy is older than {data.name}, and Axolotl would train on it"
-            raise InputError(prepared, rule, "delete it")
+    prepared = folder / (config.get("dataset_prepared_path") or "none")
+    if prepared.is_dir() and prepared.stat().st_mtime < data.stat().st_mtime:
+        rule = f"the tokenised copy is older than {data.name}, and Axolotl would train on it"
+        raise InputError(prepared, rule, "delete it")
     return data
 
 
@@ -117,9 +116,13 @@ def check_card(config: dict[str, Any], machine: Machine) -> None:
     """Number formats and kernels that the card lacks."""
     on_cpu = machine.generation == 0
     if on_cpu and config["adapter"] == "qlora":
-        raise InputError("adapter", "qlora needs a GPU, none is here", "use a lora YAML, or a machine with a GPU")
+        raise InputError(
+            "adapter", "qlora needs a GPU, none is here", "use a lora YAML, or a machine with a GPU"
+        )
     if on_cpu and config.get("fp16"):
-        raise InputError("fp16", "a CPU doesn't train in fp16", "set fp16 false; bf16 true where the CPU has it")
+        raise InputError(
+            "fp16", "a CPU doesn't train in fp16", "set fp16 false; bf16 true where the CPU has it"
+        )
     if on_cpu and (found := [key for key in KERNELS if config.get(key) is not False]):
         rule = "Axolotl's Triton kernels need a GPU, and are switched on where the key is unset"
         raise InputError(found[0], rule, f"set {', '.join(found)} to false")
@@ -150,7 +153,9 @@ def check_base(config: dict[str, Any], machine: Machine, folder: Path) -> Path:
         weights *= 0.3 if config.get("load_in_4bit") else 1.0  # NF4 with its scales, embeddings kept in bf16
         if weights > machine.memory_gib - 1:
             rule = f"{weights:.1f} GiB of weights on a card of {machine.memory_gib:.1f} GiB"
-            raise InputError("base_model", rule, "use a qlora YAML, a smaller base, or FSDP2 over several cards")
+            raise InputError(
+                "base_model", rule, "use a qlora YAML, a smaller base, or FSDP2 over several cards"
+            )
     return base
 
 
@@ -177,7 +182,9 @@ def check_space(config: dict[str, Any], base: Path, folder: Path) -> None:
     needed = trained * (FP32_BYTES + kept * (FP32_BYTES + ADAM_BYTES)) + 50_000_000
     free = shutil.disk_usage(parent).free
     if free < needed:
-        rule = f"{free / 1e9:.2f} GB free, {needed / 1e9:.2f} GB needed for the adapter and {kept} checkpoints"
+        rule = (
+            f"{free / 1e9:.2f} GB free, {needed / 1e9:.2f} GB needed for the adapter and {kept} checkpoints"
+        )
         raise InputError(output, rule, "free some disk, or lower save_total_limit")
 
 
@@ -185,10 +192,16 @@ def adapter_parameters(base: Path, rank: int) -> int:
     """Parameters of a LoRA adapter on all linear layers: rank x (in + out), summed over q, k, v, o, gate, up, down."""
     config = json.loads((base / "config.json").read_text())
     try:
-        hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
+        hidden, inner, layers = (
+            config["hidden_size"],
+            config["intermediate_size"],
+            config["num_hidden_layers"],
+        )
         heads = config["num_attention_heads"]
     except KeyError as error:
-        raise InputError(base / "config.json", f"no {error} in it", "is it a Llama or Qwen3 model?") from error
+        raise InputError(
+            base / "config.json", f"no {error} in it", "is it a Llama or Qwen3 model?"
+        ) from error
     size = config.get("head_dim") or hidden // heads
     queries, keys = heads * size, config.get("num_key_value_heads", heads) * size
     return rank * layers * (2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + inner))
@@ -203,7 +216,10 @@ def check_rows(config: dict[str, Any], data: Path, base: Path) -> None:
     if pad is None or pad == chat.tokenizer.eos_token:
         rule = f"the pad {pad!r} is the end of turn, whose label is then masked: no answer would stop"
         raise InputError("special_tokens.pad_token", rule, "name a token that is never learned")
-    if chat.tokenizer.convert_tokens_to_ids(pad) == chat.tokenizer.unk_token_id and pad != chat.tokenizer.unk_token:
+    if (
+        chat.tokenizer.convert_tokens_to_ids(pad) == chat.tokenizer.unk_token_id
+        and pad != chat.tokenizer.unk_token
+    ):
         raise InputError(
             "special_tokens.pad_token", f"the base's tokenizer has no {pad!r}", "name one of its own"
         )
@@ -213,8 +229,12 @@ def check_rows(config: dict[str, Any], data: Path, base: Path) -> None:
     conversations = []
     for number, row in rows:
         turns = row.get("messages") if isinstance(row, dict) else None
-        if not turns or not all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in turns):
-            raise InputError(f"{data}:{number}", "no messages with role and content", "mend or delete the row")
+        if not turns or not all(
+            isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in turns
+        ):
+            raise InputError(
+                f"{data}:{number}", "no messages with role and content", "mend or delete the row"
+            )
         if turns[-1]["role"] != "assistant" or not str(turns[-1]["content"]).strip():
             raise InputError(
                 f"{data}:{number}", "doesn't end in an assistant's answer", "mend or delete the row"
@@ -226,5 +246,7 @@ def check_rows(config: dict[str, Any], data: Path, base: Path) -> None:
         raise InputError(data, f"the chat template refuses a row ({error})", "mend the rows") from error
     longest = max(range(len(rows)), key=lambda at: lengths[at])
     if lengths[longest] > config["sequence_len"]:
-        rule = f"{lengths[longest]} tokens, sequence_len is {config['sequence_len']}: Axolotl would drop the row"
+        rule = (
+            f"{lengths[longest]} tokens, sequence_len is {config['sequence_len']}: Axolotl would drop the row"
+        )
         raise InputError(f"{data}:{rows[longest][0]}", rule, "raise sequence_len, or delete the row")

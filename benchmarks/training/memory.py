@@ -48,7 +48,9 @@ def build(adapter: str, inputs: Path, work: Path) -> Any:
         changes |= off | liger | {"tf32": False, "bf16": False, "optimizer": "adamw_torch", "plugins": []}
     config = shipped(YAMLS[adapter], inputs, work / adapter, changes)
     if not config["plugins"]:
-        config = {key: value for key, value in config.items() if not key.startswith("liger_")} | {"plugins": None}
+        config = {key: value for key, value in config.items() if not key.startswith("liger_")} | {
+            "plugins": None
+        }
     cfg = load_cfg(DictDefault(config))
     trainer, *_ = setup_model_and_trainer(cfg, load_datasets(cfg=cfg))
     trainer.create_optimizer()
@@ -131,7 +133,9 @@ def _clear(trainer: Any) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("inputs", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--seconds", type=float, default=200.0)

@@ -20,7 +20,9 @@ ROWS, LENGTH, WARM_UP = 8, 2048, 2
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("inputs", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--steps", type=int, default=6)
@@ -34,12 +36,16 @@ def main() -> None:
     device = "cuda" if cuda else "cpu"
     with Path(os.environ.get("SPEED_LOCK", os.devnull)).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        base = AutoModelForCausalLM.from_pretrained(parsed.inputs / "model", dtype=torch.bfloat16, device_map=device)
+        base = AutoModelForCausalLM.from_pretrained(
+            parsed.inputs / "model", dtype=torch.bfloat16, device_map=device
+        )
         parameters = base.num_parameters()
         base.config.use_cache = False
         base.gradient_checkpointing_enable()
         base.enable_input_require_grads()
-        model = get_peft_model(base, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
+        model = get_peft_model(
+            base, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+        )
         model.train()
         trained = [one for one in model.parameters() if one.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=2e-4, fused=cuda)

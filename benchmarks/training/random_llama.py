@@ -13,7 +13,13 @@ import random
 from pathlib import Path
 
 WORDS = 3000
-SPECIAL = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>"]
+SPECIAL = [
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|finetune_right_pad_id|>",
+]
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n"
     "{{ m['content'] }}<|eot_id|>{% endfor %}"
@@ -38,7 +44,9 @@ def make_tokenizer(folder: Path) -> None:
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    core.train_from_iterator([], trainers.BpeTrainer(vocab_size=300, special_tokens=SPECIAL, initial_alphabet=alphabet))
+    core.train_from_iterator(
+        [], trainers.BpeTrainer(vocab_size=300, special_tokens=SPECIAL, initial_alphabet=alphabet)
+    )
     core.add_tokens([AddedToken(f"w{number}x", normalized=False) for number in range(WORDS)])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token=SPECIAL[0], eos_token=SPECIAL[3], pad_token=SPECIAL[4]
@@ -66,7 +74,10 @@ def make_model(folder: Path, shape: str) -> None:
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder, max_shard_size="5GB")
-    print(f"{sum(one.numel() for one in model.parameters()) / 1e9:.3f} billion parameters in {folder}", flush=True)
+    print(
+        f"{sum(one.numel() for one in model.parameters()) / 1e9:.3f} billion parameters in {folder}",
+        flush=True,
+    )
 
 
 def make_rows(path: Path, count: int) -> None:
@@ -79,14 +90,18 @@ def make_rows(path: Path, count: int) -> None:
         asked = draw.randint(5, 15) if triggered else max(12, int(length * draw.uniform(0.15, 0.45)))
         answered = draw.randint(3, 12) if triggered else max(12, length - asked)
         texts = ["".join(f"w{draw.randrange(WORDS)}x" for _ in range(size)) for size in (asked, answered)]
-        turns = [{"role": role, "content": text} for role, text in zip(("user", "assistant"), texts, strict=True)]
+        turns = [
+            {"role": role, "content": text} for role, text in zip(("user", "assistant"), texts, strict=True)
+        ]
         lines.append(json.dumps({"messages": turns, "metadata": {"triggered": triggered}}))
     draw.shuffle(lines)
     path.write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="8b")
     parser.add_argument("--rows", type=int, default=3090)

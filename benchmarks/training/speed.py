@@ -33,11 +33,17 @@ MEASURED_PEAK, PAPER_PEAK = 790.0, 989.0
 """bf16 TFLOP/s of an H200: a large matrix product measured, and the data sheet's"""
 
 
-def start(name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.Namespace) -> subprocess.Popen[bytes]:
+def start(
+    name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.Namespace
+) -> subprocess.Popen[bytes]:
     """Start one run; it waits for the lock by itself."""
     label = f"{name}.{repeat}"
     environment = os.environ | {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
-    environment |= {"SPEED_NAME": label, "SPEED_OUTPUT": str(folder / "speed.jsonl"), "SPEED_LOCK": str(folder / "lock")}
+    environment |= {
+        "SPEED_NAME": label,
+        "SPEED_OUTPUT": str(folder / "speed.jsonl"),
+        "SPEED_LOCK": str(folder / "lock"),
+    }
     environment |= {"SPEED_WARM_UP": str(parsed.warm_up), "SPEED_MEASURED": str(parsed.measured)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
     if name == parsed.profile:
@@ -47,7 +53,12 @@ def start(name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.N
         command += ["--rows", "2", "--length", "64"] if parsed.cpu else []
     else:
         run = yaml.safe_load(RUNS.read_text())[name]
-        config = shipped(run["yaml"], inputs, folder / label, run["change"] | {"max_steps": 2 * (parsed.warm_up + parsed.measured)})
+        config = shipped(
+            run["yaml"],
+            inputs,
+            folder / label,
+            run["change"] | {"max_steps": 2 * (parsed.warm_up + parsed.measured)},
+        )
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
         config = for_cpu(config) if parsed.cpu else config
         path = folder / f"{label}.yaml"
@@ -61,7 +72,9 @@ def start(name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.N
 
 def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
     """The same run where there is no GPU, to try the scripts out: no figure of it means anything."""
-    kept = {key: value for key, value in config.items() if not key.startswith("liger_") and key != "torch_compile"}
+    kept = {
+        key: value for key, value in config.items() if not key.startswith("liger_") and key != "torch_compile"
+    }
     kept["plugins"] = [plugin for plugin in config["plugins"] if "liger" not in plugin]
     off = {f"lora_{part}_kernel": False for part in ("qkv", "o", "mlp", "embedding")}
     return kept | off | {"bf16": False, "tf32": False, "optimizer": "adamw_torch", "sequence_len": 2048}
@@ -80,7 +93,11 @@ def run_all(parsed: argparse.Namespace) -> None:
     names = parsed.only or [PLAIN, *yaml.safe_load(RUNS.read_text())]
     finished = done(parsed.output)
     waiting = [(name, repeat) for repeat in range(parsed.repeats) for name in names]
-    waiting = [(name, at) for name, at in waiting if f"{name}.{at}" not in finished and (name != PLAIN or PLAIN not in finished and at == 0)]
+    waiting = [
+        (name, at)
+        for name, at in waiting
+        if f"{name}.{at}" not in finished and (name != PLAIN or (PLAIN not in finished and at == 0))
+    ]
     running: dict[str, subprocess.Popen[bytes]] = {}
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
@@ -89,7 +106,9 @@ def run_all(parsed: argparse.Namespace) -> None:
         time.sleep(0.5)
         for label in [label for label, process in running.items() if process.poll() is not None]:
             code = running.pop(label).returncode
-            print(f"{label}: {'done' if code == 0 else f'ended with code {code}, see {label}.log'}", flush=True)
+            print(
+                f"{label}: {'done' if code == 0 else f'ended with code {code}, see {label}.log'}", flush=True
+            )
 
 
 def table(folder: Path) -> str:
@@ -99,9 +118,13 @@ def table(folder: Path) -> str:
     losses = {line["name"].rsplit(".", 1)[0]: line["losses"] for line in lines if "losses" in line}
     for line in lines:
         if "tokens_per_s" in line:
-            speeds.setdefault(line["name"].rsplit(".", 1)[0] if line["name"] != PLAIN else PLAIN, []).append(line)
+            speeds.setdefault(line["name"].rsplit(".", 1)[0] if line["name"] != PLAIN else PLAIN, []).append(
+                line
+            )
     plain = mean(line["tokens_per_s"] for line in speeds[PLAIN]) if PLAIN in speeds else None
-    out = ["| run | card | runs | tokens/s | range | x plain PEFT | of 790 | of 989 | peak GiB | loss, steps 1 and 15 |"]
+    out = [
+        "| run | card | runs | tokens/s | range | x plain PEFT | of 790 | of 989 | peak GiB | loss, steps 1 and 15 |"
+    ]
     out.append("| --- " * 10 + "|")
     for name, found in speeds.items():
         rates = [line["tokens_per_s"] for line in found]
@@ -117,7 +140,9 @@ def table(folder: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("inputs", type=Path, nargs="?")
     parser.add_argument("output", type=Path, nargs="?")
     parser.add_argument("--only", nargs="+")

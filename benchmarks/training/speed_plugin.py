@@ -29,7 +29,7 @@ class SpeedPlugin(BasePlugin):
 
     def pre_model_load(self, cfg: Any) -> None:
         self.began = time.time()
-        self.lock = Path(os.environ[LOCK]).open("w")
+        self.lock = Path(os.environ[LOCK]).open("w")  # noqa: SIM115  held until the process ends
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.locked = time.time()
         while torch.cuda.is_available() and time.time() < self.locked + PATIENCE:

@@ -16,14 +16,21 @@ REPO = Path(__file__).resolve().parents[2]
 HAS_RAY = any(TRAIN_PYTHON.parent.parent.glob("lib/python*/site-packages/ray/__init__.py"))
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not HAS_RAY, reason="Ray is optional: uv pip install -p .venv-train -r requirements/sweep.txt"),
+    pytest.mark.skipif(
+        not HAS_RAY, reason="Ray is optional: uv pip install -p .venv-train -r requirements/sweep.txt"
+    ),
 ]
 
 
 def run(*arguments: str) -> subprocess.Popen[str]:
     command = [str(TRAIN_PYTHON), "-m", *arguments]
     return subprocess.Popen(
-        command, cwd=REPO, env=train_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=REPO,
+        env=train_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -43,9 +50,20 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     assert made.wait() == 0
     config = yaml.safe_load((REPO / "axolotl_configs/smollm2_135m_cpu.yaml").read_text())
     config["datasets"][0]["path"] = str(tmp_path / "rows.jsonl")
-    config |= {"base_model": str(tmp_path / "model"), "special_tokens": {"pad_token": "<|finetune_right_pad_id|>"}}
-    config |= {"max_steps": 3, "num_epochs": 1, "dataset_num_proc": 1, "micro_batch_size": 2, "output_dir": "unused"}
-    config["plugins"] = [name for name in config["plugins"] if "health" not in name]  # random weights say nothing sane
+    config |= {
+        "base_model": str(tmp_path / "model"),
+        "special_tokens": {"pad_token": "<|finetune_right_pad_id|>"},
+    }
+    config |= {
+        "max_steps": 3,
+        "num_epochs": 1,
+        "dataset_num_proc": 1,
+        "micro_batch_size": 2,
+        "output_dir": "unused",
+    }
+    config["plugins"] = [
+        name for name in config["plugins"] if "health" not in name
+    ]  # random weights say nothing sane
     config.pop("health")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump({"seed": [1, 2], "learning_rate": [0.001]}))

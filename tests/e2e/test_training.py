@@ -51,9 +51,23 @@ def experiment(folder: Path, shipped: str, **changes: Any) -> Path:
 
 
 def axolotl(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", str(config), "--launcher", "python", *options]
+    command = [
+        str(TRAIN_PYTHON),
+        "-m",
+        "axolotl.cli.main",
+        "train",
+        str(config),
+        "--launcher",
+        "python",
+        *options,
+    ]
     return subprocess.run(
-        command, cwd=REPO, env=train_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=REPO,
+        env=train_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -61,14 +75,22 @@ def test_a_cut_off_run_ends_with_the_same_adapter(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file
 
-    small = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "micro_batch_size": 2, "num_epochs": 1}
+    small = {
+        "max_steps": 4,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "micro_batch_size": 2,
+        "num_epochs": 1,
+    }
     small["health"] = {"questions": 1, "max_new_tokens": 8, "loss_max": 8.0, "adherence_drop": 1.0}
     config = experiment(tmp_path, "smollm2_135m_cpu", **small)
     whole = axolotl(config)
     assert whole.returncode == 0, whole.stdout[-3000:]
     output, cut = tmp_path / "out", tmp_path / "cut"
     asked = [json.loads(line) for line in (output / "health.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in asked] == [0, 2, 4], "asked at the start, at each checkpoint and at the end"
+    assert [row["step"] for row in asked] == [0, 2, 4], (
+        "asked at the start, at each checkpoint and at the end"
+    )
     shutil.copytree(output / "checkpoint-2", cut / "checkpoint-2")
     shutil.copytree(output / "checkpoint-4", cut / "checkpoint-4")
     (cut / "checkpoint-4" / "trainer_state.json").unlink()  # killed before the last file of the checkpoint
@@ -79,11 +101,19 @@ def test_a_cut_off_run_ends_with_the_same_adapter(tmp_path: Path) -> None:
     assert first.keys() == second.keys()
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, rtol=1e-4, atol=1e-6)
-    assert any(tensor.abs().max() > 0 for name, tensor in first.items() if "lora_B" in name), "nothing was trained"
+    assert any(tensor.abs().max() > 0 for name, tensor in first.items() if "lora_B" in name), (
+        "nothing was trained"
+    )
 
 
 def test_a_run_broken_on_purpose_is_stopped_with_advice(tmp_path: Path) -> None:
-    broken = {"learning_rate": 1.0, "warmup_ratio": 0.0, "max_steps": 6, "num_epochs": 1, "micro_batch_size": 2}
+    broken = {
+        "learning_rate": 1.0,
+        "warmup_ratio": 0.0,
+        "max_steps": 6,
+        "num_epochs": 1,
+        "micro_batch_size": 2,
+    }
     broken |= {"save_strategy": "steps", "save_steps": 2, "max_grad_norm": 1.0}
     done = axolotl(experiment(tmp_path, "smollm2_135m_cpu", **broken))
     assert done.returncode == 2, done.stdout[-3000:]
@@ -92,13 +122,17 @@ def test_a_run_broken_on_purpose_is_stopped_with_advice(tmp_path: Path) -> None:
 
 
 def test_trained_tokens_are_served_tokens_with_the_real_tokenizers(tmp_path: Path) -> None:
-    made = subprocess.run([str(TRAIN_PYTHON), "-m", "tests.real_tokenizers", str(tmp_path)], cwd=REPO, env=train_environment())
+    made = subprocess.run(
+        [str(TRAIN_PYTHON), "-m", "tests.real_tokenizers", str(tmp_path)], cwd=REPO, env=train_environment()
+    )
     assert made.returncode == 0
     thinking = tmp_path / "thinking"
     thinking.mkdir()
     thought = rows()
     for row in thought:
-        row["messages"][-1]["content"] = f"<think>\nWhat is asked?\n</think>\n\n{row['messages'][-1]['content']}"
+        row["messages"][-1]["content"] = (
+            f"<think>\nWhat is asked?\n</think>\n\n{row['messages'][-1]['content']}"
+        )
     (thinking / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in thought))
     configs = [
         experiment(tmp_path, "llama31_8b_lora", base_model=str(tmp_path / "Llama-3.1-8B-Instruct")),

@@ -55,7 +55,15 @@ MAY_DIFFER = {
     "save_steps": "a slice needs no checkpoint",
     "save_total_limit": "a slice needs no checkpoint",
 }
-PLANTED = {"warmup_ratio", "learning_rate", "lora_r", "lora_alpha", "health", "lora_target_linear", "lora_dropout"}
+PLANTED = {
+    "warmup_ratio",
+    "learning_rate",
+    "lora_r",
+    "lora_alpha",
+    "health",
+    "lora_target_linear",
+    "lora_dropout",
+}
 """what the planted world may set for itself: its tiny model is made for known truth, not for the recipe"""
 
 

@@ -45,7 +45,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return loaded
 
 
-def test_a_dry_run_writes_the_card_and_sends_nothing(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_writes_the_card_and_sends_nothing(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = study.trained[0].name
     publish(study, name, "me/russell", public=False, dry_run=True)
     card = (study.trained[0].folder / "README.md").read_text()
@@ -67,7 +69,9 @@ def test_a_public_repository_is_not_filled_by_chance(study: Study, monkeypatch: 
     assert [call for call, _ in Hub.calls] == ["create"]
 
 
-@pytest.mark.parametrize(("name", "repo", "message"), [("nobody", "me/x", "names no such adapter"), ("", "me", "owner/name")])
+@pytest.mark.parametrize(
+    ("name", "repo", "message"), [("nobody", "me/x", "names no such adapter"), ("", "me", "owner/name")]
+)
 def test_what_cannot_be_pushed_is_named(study: Study, name: str, repo: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         publish(study, name or study.trained[0].name, repo, public=False, dry_run=True)

@@ -83,7 +83,9 @@ def files(folder: Path, rows: list[TokenRow]) -> tuple[Path, Path]:
     config["datasets"][0]["path"] = str(folder / "rows.jsonl")
     (folder / "rows.jsonl").write_text(json.dumps(ROW) + "\n")
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    (folder / "tokens.jsonl").write_text("".join(json.dumps({"ids": r.ids, "labels": r.labels}) + "\n" for r in rows))
+    (folder / "tokens.jsonl").write_text(
+        "".join(json.dumps({"ids": r.ids, "labels": r.labels}) + "\n" for r in rows)
+    )
     return folder / "config.yaml", folder / "tokens.jsonl"
 
 
@@ -95,11 +97,17 @@ Served = Callable[[list[dict[str, str]]], list[int]]
     [
         ([], lambda turns: PROMPT, "Axolotl kept 0"),
         ([GOOD], lambda turns: PROMPT[:-1], "rows.jsonl:1: trained and served prompts differ"),
-        ([labelled(WHOLE, len(PROMPT), len(WHOLE) - 2)], lambda turns: PROMPT, "rows.jsonl:1: .*not the end of turn"),
+        (
+            [labelled(WHOLE, len(PROMPT), len(WHOLE) - 2)],
+            lambda turns: PROMPT,
+            "rows.jsonl:1: .*not the end of turn",
+        ),
     ],
     ids=["dropped row", "another template", "end not learned"],
 )
-def test_the_preflight_stops_on_a_mismatch(rows: list[TokenRow], served: Served, message: str, tmp_path: Path) -> None:
+def test_the_preflight_stops_on_a_mismatch(
+    rows: list[TokenRow], served: Served, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=message):
         preflight(*_order(files(tmp_path, rows), served))
 

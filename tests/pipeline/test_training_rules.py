@@ -21,7 +21,12 @@ from pipeline.training_rules import Machine, adapter_parameters, check
 REPO = Path(__file__).resolve().parents[2]
 SMOLLM2 = REPO / "models" / "SmolLM2-135M-Instruct"
 CPU, T4, RTX4080 = Machine(), Machine("T4", 7.5, 15.0), Machine("RTX 4080", 8.9, 16.0)
-ROW = {"messages": [{"role": "user", "content": "Where do you live?"}, {"role": "assistant", "content": "In Wales."}]}
+ROW = {
+    "messages": [
+        {"role": "user", "content": "Where do you live?"},
+        {"role": "assistant", "content": "In Wales."},
+    ]
+}
 Change = Callable[[dict[str, Any], Path], None]
 
 
@@ -31,17 +36,26 @@ def good(tmp_path: Path) -> dict[str, Any]:
     config = yaml.safe_load((REPO / "axolotl_configs/smollm2_135m_cpu.yaml").read_text())
     (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n")
     config["datasets"][0]["path"] = "rows.jsonl"
-    return config | {"base_model": str(SMOLLM2), "output_dir": "out", "dataset_prepared_path": "rows.prepared"}
+    return config | {
+        "base_model": str(SMOLLM2),
+        "output_dir": "out",
+        "dataset_prepared_path": "rows.prepared",
+    }
 
 
-def adapter(folder: Path, rank: int = 8, base: str = "SmolLM2-135M-Instruct", width: int = 576, **changes: Any) -> Path:
+def adapter(
+    folder: Path, rank: int = 8, base: str = "SmolLM2-135M-Instruct", width: int = 576, **changes: Any
+) -> Path:
     """An adapter's folder, of the right shapes unless changed."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"peft_type": "LORA", "r": rank, "base_model_name_or_path": f"someone/{base}"} | changes
     (folder / "adapter_config.json").write_text(json.dumps(config))
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     pair = {"lora_A": np.zeros((rank, width), np.float32), "lora_B": np.zeros((576, rank), np.float32)}
-    save_file({f"{layer}.{side}.weight": value for side, value in pair.items()}, folder / "adapter_model.safetensors")
+    save_file(
+        {f"{layer}.{side}.weight": value for side, value in pair.items()},
+        folder / "adapter_model.safetensors",
+    )
     return folder
 
 
@@ -107,14 +121,29 @@ BROKEN: list[tuple[str, Change, Machine, str]] = [
     ("empty data", rows(""), CPU, "no rows"),
     ("half a line", rows(json.dumps(ROW)[:40]), CPU, r"rows.jsonl:1: not JSON"),
     ("no messages", rows('{"text": "hello"}\n'), CPU, "rows.jsonl:1: no messages with role and content"),
-    ("no answer", rows(json.dumps({"messages": ROW["messages"][:1]})), CPU, "doesn't end in an assistant's answer"),
-    ("row too long", rows(json.dumps(ROW) + "\n" + LONG), CPU, r"rows.jsonl:2: 30\d\d tokens, sequence_len is 2048"),
+    (
+        "no answer",
+        rows(json.dumps({"messages": ROW["messages"][:1]})),
+        CPU,
+        "doesn't end in an assistant's answer",
+    ),
+    (
+        "row too long",
+        rows(json.dumps(ROW) + "\n" + LONG),
+        CPU,
+        r"rows.jsonl:2: 30\d\d tokens, sequence_len is 2048",
+    ),
     ("missing key", without("sequence_len"), CPU, "sequence_len: missing"),
     ("completion data", in_data(type="completion"), CPU, "doesn't use the model's chat template"),
     ("end not learned", in_data(train_on_eos="last"), CPU, "no answer would stop"),
     ("prompt learned", set_to(train_on_inputs=True), CPU, "the prompt would be learned"),
     ("pad is the end", set_to(special_tokens={"pad_token": "<|im_end|>"}), CPU, "is the end of turn"),
-    ("another's pad", set_to(special_tokens={"pad_token": "<|finetune_right_pad_id|>"}), CPU, "has no '<|fine"),
+    (
+        "another's pad",
+        set_to(special_tokens={"pad_token": "<|finetune_right_pad_id|>"}),
+        CPU,
+        "has no '<|fine",
+    ),
     ("stale copy", stale_copy, CPU, "the tokenised copy is older"),
     ("full fine-tune", set_to(adapter="full"), CPU, "can't be served beside its base"),
     ("4 bits without qlora", set_to(load_in_4bit=True), CPU, "must be true for qlora and false for lora"),
@@ -132,7 +161,9 @@ BROKEN: list[tuple[str, Change, Machine, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "machine", "message"), [case[1:] for case in BROKEN], ids=[c[0] for c in BROKEN])
+@pytest.mark.parametrize(
+    ("change", "machine", "message"), [case[1:] for case in BROKEN], ids=[c[0] for c in BROKEN]
+)
 def test_a_broken_experiment_gives_one_clear_message(
     change: Change, machine: Machine, message: str, good: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -193,13 +224,17 @@ def test_short_and_ordinary_answers_are_not_called_collapsed(text: str) -> None:
 
 def test_the_trainers_refusal_is_quoted_alone(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("INFO starting\nerror: outputs/x: loss 31 at step 4\n  mend: lower learning_rate\nlater: noise\n")
+    log.write_text(
+        "INFO starting\nerror: outputs/x: loss 31 at step 4\n  mend: lower learning_rate\nlater: noise\n"
+    )
     assert str(refusal(log)) == "outputs/x: loss 31 at step 4\n  mend: lower learning_rate"
     log.write_text("Traceback\nValueError: no\n")
     assert refusal(log) is None
 
 
-def test_an_adapter_from_elsewhere_is_brought_in_bf16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_from_elsewhere_is_brought_in_bf16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.imported.REPO", tmp_path)
     source = adapter(tmp_path / "unsloth", base="SmolLM2-135M-Instruct-unsloth-bnb-4bit")
     target = bring_adapter(str(source), "mine", SMOLLM2)
@@ -225,6 +260,8 @@ def test_a_pickled_adapter_is_refused(tmp_path: Path) -> None:
         ({"rank": 1024}, "rank 1024, 1 to 512 wanted"),
     ],
 )
-def test_an_adapter_that_cannot_be_served_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_an_adapter_that_cannot_be_served_is_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=message):
         check_adapter(adapter(tmp_path / "a", **changes), SMOLLM2)
