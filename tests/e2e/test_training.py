@@ -148,3 +148,34 @@ def test_trained_tokens_are_served_tokens_with_the_real_tokenizers(tmp_path: Pat
             if base.name == "Qwen3-8B":
                 asked = tokenize_at(url, "", base.name, {"enable_thinking": True})
                 assert preflight(configs[2], asked, tokens[configs[2]])["rows"] == ROWS
+
+
+def test_a_packed_row_does_not_see_its_neighbours(tmp_path: Path) -> None:
+    made = subprocess.run(
+        [str(TRAIN_PYTHON), "-m", "benchmarks.training.random_llama", str(tmp_path), "--shape", "tiny", "--rows", "12"],
+        cwd=REPO,
+        env=train_environment(),
+    )
+    assert made.returncode == 0
+    config = experiment(
+        tmp_path,
+        "smollm2_135m_cpu",
+        base_model=str(tmp_path / "model"),
+        special_tokens={"pad_token": "<|finetune_right_pad_id|>"},
+        sequence_len=2048,
+        sample_packing=True,
+        pad_to_sequence_len=True,
+        group_by_length=False,
+        micro_batch_size=1,
+        max_steps=1,
+    )
+    probe = subprocess.run(
+        [str(TRAIN_PYTHON), "-m", "tests.packing_probe", str(config)],
+        cwd=REPO,
+        env=train_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert probe.returncode == 0
+    found = json.loads(probe.stdout.splitlines()[-1])
+    assert found["rows"] > 2 and found["greatest"] < 1e-4 * max(1.0, found["scale"]), found

@@ -51,8 +51,9 @@ MAY_DIFFER = {
     "dp_replicate_size": "several hosts",
     "dp_shard_size": "several hosts",
     "logging_steps": "a slice has few steps",
+    "health": "two cores ask fewer questions",
     "save_strategy": "a slice needs no checkpoint",
-    "save_steps": "a slice needs no checkpoint",
+    "save_steps": "a slice needs no checkpoint, 135M only four",
     "save_total_limit": "a slice needs no checkpoint",
 }
 PLANTED = {
