@@ -71,7 +71,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     command = ["pipeline.sweep", *map(str, (tmp_path / "config.yaml", tmp_path / "sweep.yaml", output))]
     command += ["--ray", "--gpus", "0"]
     sweep = run(*command)
-    for _ in range(600):
+    for _ in range(3000):
         if len(trainers(output)) >= 2 or sweep.poll() is not None:
             break
         time.sleep(0.2)
