@@ -56,6 +56,7 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
             f"axolotl ended with code {code}" + "".join(f"\n    {line[-200:]}" for line in _lines(log)[-8:]),
             "see the log; a second run goes on from the last whole checkpoint",
         )
+    keep_checkpoints(raw, study.folder / "checkpoints" / adapter.name, study.base_name, made)
     ship(raw, adapter.folder, study.base_name, made)
     shutil.rmtree(scratch)
     return adapter.folder
@@ -75,6 +76,17 @@ def prepare_scratch(scratch: Path, made: dict[str, Any]) -> bool:
     )  # also Axolotl's copy of the rows, which it would use however old
     write_atomic(note, dump_json(made))
     return False
+
+
+def keep_checkpoints(raw: Path, target: Path, base_name: str, made: dict[str, Any]) -> None:
+    """Ship the run's whole checkpoints as adapters, TARGET/step-N, and its health.jsonl: a study that names one under
+    `adapters:` shows adherence and leakage over steps. What an earlier run left there goes."""
+    shutil.rmtree(target, ignore_errors=True)
+    for checkpoint in whole_checkpoints(raw):
+        step = int(checkpoint.name.rpartition("-")[2])
+        ship(checkpoint, target / f"step-{step}", base_name, made | {"step": step})
+    if (health := raw / "health.jsonl").is_file():
+        write_atomic(target / health.name, health.read_text(encoding="utf-8"))
 
 
 def refusal(log: Path) -> InputError | None:

@@ -25,16 +25,24 @@ def main() -> None:
     model.eval()
     with torch.no_grad():
         packed = model(
-            **{key: value for key, value in batch.items() if key in ("input_ids", "position_ids", "attention_mask")}
+            **{
+                key: value
+                for key, value in batch.items()
+                if key in ("input_ids", "position_ids", "attention_mask")
+            }
         ).logits
-        starts = [at for at in range(ids.shape[1]) if positions[0, at] == 0 and ids[0, at] != cfg.pad_token_id]
+        starts = [
+            at for at in range(ids.shape[1]) if positions[0, at] == 0 and ids[0, at] != cfg.pad_token_id
+        ]
         greatest, rows = 0.0, 0
         for start, end in zip(starts, [*starts[1:], ids.shape[1]], strict=True):
             alone = ids[:1, start:end]
             length = int((alone[0] != trainer.processing_class.pad_token_id).sum())
             if length < 2:
                 continue
-            single = model(input_ids=alone[:, :length], position_ids=positions[:1, start : start + length]).logits
+            single = model(
+                input_ids=alone[:, :length], position_ids=positions[:1, start : start + length]
+            ).logits
             difference = (single - packed[:1, start : start + length]).abs().max().item()
             greatest, rows = max(greatest, difference), rows + 1
     print(json.dumps({"rows": rows, "greatest": greatest, "scale": packed.abs().max().item()}))

@@ -73,7 +73,12 @@ def save(folder: Path, core: Any, template: str, kind: str, **tokens: str) -> No
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, **tokens)
     tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / template).read_text()
     tokenizer.save_pretrained(folder)
-    size: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    size: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     size |= {
         "num_key_value_heads": 1,
         "head_dim": 8,

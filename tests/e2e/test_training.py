@@ -152,7 +152,16 @@ def test_trained_tokens_are_served_tokens_with_the_real_tokenizers(tmp_path: Pat
 
 def test_a_packed_row_does_not_see_its_neighbours(tmp_path: Path) -> None:
     made = subprocess.run(
-        [str(TRAIN_PYTHON), "-m", "benchmarks.training.random_llama", str(tmp_path), "--shape", "tiny", "--rows", "12"],
+        [
+            str(TRAIN_PYTHON),
+            "-m",
+            "benchmarks.training.random_llama",
+            str(tmp_path),
+            "--shape",
+            "tiny",
+            "--rows",
+            "12",
+        ],
         cwd=REPO,
         env=train_environment(),
     )

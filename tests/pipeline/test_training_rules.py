@@ -15,7 +15,7 @@ from pipeline import training_rules
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.collapse import collapsed
 from pipeline.imported import bring_adapter, check_adapter
-from pipeline.training import refusal
+from pipeline.training import keep_checkpoints, prepare_scratch, refusal
 from pipeline.training_rules import Machine, adapter_parameters, check
 
 REPO = Path(__file__).resolve().parents[2]
@@ -242,6 +242,25 @@ def test_an_adapter_from_elsewhere_is_brought_in_bf16(
     assert target == tmp_path / "outputs/imported/mine" and written["base_model_name_or_path"] == SMOLLM2.name
     half = (target / "adapter_model.safetensors").stat().st_size
     assert half < 0.6 * (source / "adapter_model.safetensors").stat().st_size
+
+
+def test_whole_checkpoints_are_kept_as_adapters_over_steps(tmp_path: Path) -> None:
+    for step in (2, 4):
+        checkpoint = adapter(tmp_path / "raw" / f"checkpoint-{step}")
+        (checkpoint / "trainer_state.json").write_text("{}" if step == 2 else "{")
+    keep_checkpoints(tmp_path / "raw", tmp_path / "kept", "SmolLM2-135M-Instruct", {"training_seed": 1})
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["step-2"]
+    made = json.loads((tmp_path / "kept/step-2/provenance.json").read_text())
+    assert made == {"training_seed": 1, "step": 2} and check_adapter(tmp_path / "kept/step-2", SMOLLM2)
+
+
+def test_an_attempt_of_other_inputs_is_not_gone_on_from(tmp_path: Path) -> None:
+    scratch, checkpoint = tmp_path / ".a", tmp_path / ".a" / "fp32" / "checkpoint-2"
+    assert prepare_scratch(scratch, {"seed": 1}) is False
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").write_text("{}")
+    assert prepare_scratch(scratch, {"seed": 1}) is True and checkpoint.is_dir()
+    assert prepare_scratch(scratch, {"seed": 2}) is False and not checkpoint.exists()
 
 
 def test_a_pickled_adapter_is_refused(tmp_path: Path) -> None:
