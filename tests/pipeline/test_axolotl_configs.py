@@ -57,11 +57,12 @@ MAY_DIFFER = {
     "save_total_limit": "a slice needs no checkpoint",
 }
 PLANTED = {
+    "excess_length_strategy",
+    "dataloader_num_workers",
     "warmup_ratio",
     "learning_rate",
     "lora_r",
     "lora_alpha",
-    "health",
     "lora_target_linear",
     "lora_dropout",
 }
