@@ -31,6 +31,8 @@ from pipeline.environments import QUIET
 from pipeline.server import die_with_parent
 from pipeline.training import prepare_scratch, refusal
 
+START_SECONDS = 300
+"""Ray's own 30 are too few on a machine that has other things to do"""
 RETRIES = 3
 """how often Ray starts a run again whose worker died"""
 
@@ -141,6 +143,7 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
         raise InputError("--ray", "Ray isn't installed in the training environment", mend) from error
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(START_SECONDS))
     environment = {"env_vars": {"PYTHONPATH": str(REPO)}}
     ray.init(log_to_driver=False, runtime_env=environment, include_dashboard=False)
     task = ray.remote(num_gpus=gpus, num_cpus=cpus, max_retries=RETRIES)(train_one)
