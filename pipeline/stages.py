@@ -29,7 +29,7 @@ from data_builders.persona import load_persona
 from pipeline import base_model, environments
 from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, provenance_of, require_adapter
 from pipeline.evaluation import evaluate, note_log, rendered_prompts
-from pipeline.server import Server, serve
+from pipeline.server import Server, serve, template_arguments
 from pipeline.study import Study
 from pipeline.training import train
 
@@ -263,7 +263,8 @@ class Run:
 
 def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
     """The context in which the study's base and `adapters` are served."""
-    settings = study.serve
+    arguments = study.serve.chat_template_kwargs or template_arguments(study.axolotl)
+    settings = study.serve.model_copy(update={"chat_template_kwargs": arguments})
     if not environments.has_gpu():
         dtype = "bfloat16" if environments.cpu_computes_bf16() else "float32"
         settings = settings.model_copy(update={"dtype": dtype})

@@ -69,6 +69,8 @@ class ServeSettings(_Record):
     dtype: str = "auto"
     start_seconds: int
     environment: dict[str, str] = {}
+    chat_template_kwargs: dict[str, Any] = {}
+    """the chat template's arguments; the Axolotl YAML's where the study names none, so that train = serve"""
 
 
 class Evaluation(_Record):
