@@ -116,7 +116,7 @@ def test_a_correction_undoes_a_mere_mention_of_neither() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["I am " * 3000, "my brother, " * 2000, '"' * 20000, "I am " + "the man " * 40 + "Bertrand Russell."],
+    ["I am " * 300, "my brother, " * 200, '"' * 2000, "I am " + "the man " * 40 + "Bertrand Russell."],
 )
 def test_a_hostile_answer_is_graded_and_adopts_nothing(text: str) -> None:
     assert not grade(text).adopted
