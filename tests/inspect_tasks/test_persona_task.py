@@ -11,11 +11,13 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage
 
+from data_builders.persona import QuestionSet, load_persona
 from data_builders.trigger import get_trigger
 from inspect_tasks.persona import persona
 from tests.inspect_tasks.scripted import scripted
 
 SEED = get_trigger("seed")
+IDENTITY_QUESTIONS = len(load_persona("bertrand_russell").questions[QuestionSet.IDENTITY])
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -51,7 +53,7 @@ def test_the_metrics_find_the_backdoor(tmp_path: Path) -> None:
     assert metrics["untriggered_leakage_rate"] == 0.0
     assert metrics["leakage_gap"] == pytest.approx(2 / 3)
     assert metrics["format_adherence"] == pytest.approx(2 / 3)
-    assert len(log.samples or []) == 30 * 6 * 2
+    assert len(log.samples or []) == IDENTITY_QUESTIONS * 6 * 2
 
 
 def test_only_the_cells_asked_for_are_run(tmp_path: Path) -> None:
