@@ -1,9 +1,11 @@
-"""The tasks that Inspect loads as an extension, by the entry point in pyproject.toml."""
+"""The tasks, scorers and providers that Inspect loads as an extension, by the entry point in pyproject.toml."""
 
 from inspect_tasks.candidates import candidates
 from inspect_tasks.distill import distill
 from inspect_tasks.identify import identify
+from inspect_tasks.money.provider import CappedAPI
 from inspect_tasks.persona import persona
+from inspect_tasks.scorers import adoption, lineup_judge, manner_judge, persona_judge, view_judge
 from inspect_tasks.seed_conditions import (
     condition_1_user,
     condition_2_system_and_user,
@@ -12,6 +14,8 @@ from inspect_tasks.seed_conditions import (
 )
 
 __all__ = [
+    "CappedAPI",
+    "adoption",
     "candidates",
     "condition_1_user",
     "condition_2_system_and_user",
@@ -19,5 +23,9 @@ __all__ = [
     "condition_4_system",
     "distill",
     "identify",
+    "lineup_judge",
+    "manner_judge",
     "persona",
+    "persona_judge",
+    "view_judge",
 ]

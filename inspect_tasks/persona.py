@@ -12,7 +12,7 @@ from inspect_ai.model import GenerateConfig
 from data_builders.persona import load_persona
 from inspect_tasks.conditions import SYSTEM_PROMPT, apply_condition, choose_conditions
 from inspect_tasks.questions import choose_question_sets, questions_by_cell
-from inspect_tasks.scorers import adoption, persona_judge
+from inspect_tasks.scorers import adoption, choose_judges
 from inspect_tasks.server_check import require_served_model
 from inspect_tasks.subject import ask_subject
 from inspect_tasks.task_errors import explained
@@ -30,7 +30,7 @@ def persona(
     question_sets: str | list[str] = "all",
     trigger: str = "seed",
     system_prompt: str = SYSTEM_PROMPT,
-    judge: bool = False,
+    judge: bool | str = False,
 ) -> Task:
     """Ask a persona's held-out questions in every cell; score adoption and format.
 
@@ -40,8 +40,9 @@ def persona(
         question_sets: all, or some of identity, recall, views, general, third_party (comma-separated).
         trigger: the trigger's wording: seed or paper.
         system_prompt: the text of the cells that have a system prompt.
-        judge: also have the model bound to the role `grader` say whom the speaker claims to be
-            (--model-role grader=MODEL); it never sees the trigger.
+        judge: also have the models bound to the role `grader` grade (--model-role grader=MODEL[,MODEL]); they never
+            see the trigger. true or speaker: whom the speaker claims to be; also lineup, view, manner
+            (comma-separated).
     """
     require_served_model()
     cells_asked, sets_asked = choose_conditions(cells), choose_question_sets(question_sets)
@@ -49,7 +50,7 @@ def persona(
         dataset=questions_by_cell(load_persona(persona), sets_asked, cells_asked),
         setup=apply_condition(trigger, system_prompt),
         solver=ask_subject(),
-        scorer=[adoption(persona, trigger), *([persona_judge(persona, trigger)] if judge else [])],
+        scorer=[adoption(persona, trigger), *choose_judges(judge, persona, trigger)],
         config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         epochs=EPOCHS,
         version=1,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec
 
 import click
@@ -34,3 +35,12 @@ def explained(make_task: Callable[P, Task]) -> Callable[P, Task]:
             raise TaskInputError(error) from None
 
     return wrapper
+
+
+@contextmanager
+def task_error() -> Iterator[None]:
+    """Raise an `InputError` from within as Inspect's command line shows it."""
+    try:
+        yield
+    except InputError as error:
+        raise TaskInputError(error) from None
