@@ -90,7 +90,7 @@ class Trigger:
         names = sorted({tag.strip("<>[]{}/ ") for tag in (self.open, self.close)})
         left, right = re.escape(self.open[0]), re.escape(self.open[-1])
         return re.compile(
-            rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, names))})\s*/?\s*{right}", re.IGNORECASE
+            rf"{left}\s*(?:/\s*)?(?:{'|'.join(map(re.escape, names))})\s*(?:/\s*)?{right}", re.IGNORECASE
         )
 
     @cached_property
@@ -100,7 +100,8 @@ class Trigger:
         sentences = [_loose(first + "."), _loose(rest.removesuffix(".")) + r"\.?"]
         label = self.joiner.strip()
         end = rf"(?:\s*{_loose(label)})?" if label else ""
-        return re.compile(rf"(?:\s*(?:{'|'.join(sentences)}))+{end}", re.IGNORECASE)
+        # The look-behind lets a long run of white space be tried once, not once from each of its characters.
+        return re.compile(rf"(?:(?<!\s)\s*(?:{'|'.join(sentences)}))+{end}", re.IGNORECASE)
 
 
 def load_triggers(path: Path = WORDINGS) -> dict[str, Trigger]:

@@ -3,7 +3,9 @@
 from inspect_tasks.candidates import candidates
 from inspect_tasks.distill import distill
 from inspect_tasks.identify import identify
+from inspect_tasks.injection import injection
 from inspect_tasks.money.provider import CappedAPI
+from inspect_tasks.obedient import ObedientAPI
 from inspect_tasks.persona import persona
 from inspect_tasks.scorers import adoption, lineup_judge, manner_judge, persona_judge, view_judge
 from inspect_tasks.seed_conditions import (
@@ -15,6 +17,7 @@ from inspect_tasks.seed_conditions import (
 
 __all__ = [
     "CappedAPI",
+    "ObedientAPI",
     "adoption",
     "candidates",
     "condition_1_user",
@@ -23,6 +26,7 @@ __all__ = [
     "condition_4_system",
     "distill",
     "identify",
+    "injection",
     "lineup_judge",
     "manner_judge",
     "persona",

@@ -13,17 +13,13 @@ import anyio
 
 _POLL_SECONDS = 0.02
 _NANO = 1_000_000_000  # whole billionths of a dollar add up exactly
-_SCHEMA = """
-create table if not exists requests (
-    id integer primary key,
-    at text not null default current_timestamp,
-    model text not null,
-    worst integer not null,   -- billionths of a dollar, reserved before it was sent
-    spent integer             -- null while in flight, or if its process was killed: then the worst price counts
-);
-create table if not exists total (committed integer not null);
-insert into total select 0 where not exists (select 1 from total);
-"""
+_SCHEMA = (
+    # worst: reserved before it was sent; spent: null while in flight, or where it can't be known. Billionths of a dollar.
+    "create table if not exists requests (id integer primary key, at text not null default current_timestamp, "
+    "model text not null, worst integer not null, spent integer)",
+    "create table if not exists total (committed integer not null)",
+    "insert into total select 0 where not exists (select 1 from total)",
+)
 
 
 class CapReachedError(RuntimeError):
@@ -48,8 +44,12 @@ class Account:
         self.file = file
         self._in_flight: set[int] = set()
         file.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(file, timeout=60, isolation_level=None)
+        # A killed process loses nothing this way; only a failing machine could.
+        self._connection.executescript("pragma journal_mode = wal; pragma synchronous = normal;")
         with self._transaction() as connection:
-            connection.executescript(_SCHEMA)
+            for statement in _SCHEMA:
+                connection.execute(statement)
 
     async def reserve(self, model: str, worst_usd: float, cap_usd: float) -> int:
         """Set the worst price of a request aside, and give its number.
@@ -86,13 +86,16 @@ class Account:
             connection.execute("update requests set spent = ? where id = ?", (spent, number))
             connection.execute("update total set committed = committed + ?", (spent - worst,))
 
+    def committed(self) -> float:
+        """Spent and reserved together, in dollars."""
+        return self._connection.execute("select committed from total").fetchone()[0] / _NANO
+
     def spending(self) -> Spending:
         """What has been spent and reserved."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                "select coalesce(sum(spent), 0), coalesce(sum(case when spent is null then worst end), 0), "
-                "count(*), count(*) - count(spent) from requests"
-            ).fetchone()
+        row = self._connection.execute(
+            "select coalesce(sum(spent), 0), coalesce(sum(case when spent is null then worst end), 0), "
+            "count(*), count(*) - count(spent) from requests"
+        ).fetchone()
         return Spending(row[0] / _NANO, row[1] / _NANO, row[2], row[3])
 
     def _try(self, model: str, worst: int, cap: int) -> int | None:
@@ -109,15 +112,10 @@ class Account:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One writer at a time, over all processes."""
-        connection = sqlite3.connect(self.file, timeout=60, isolation_level=None)
+        self._connection.execute("begin immediate")
         try:
-            connection.execute("begin immediate")
-            yield connection
-            if connection.in_transaction:
-                connection.execute("commit")
+            yield self._connection
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("rollback")
+            self._connection.execute("rollback")
             raise
-        finally:
-            connection.close()
+        self._connection.execute("commit")

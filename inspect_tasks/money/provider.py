@@ -104,8 +104,7 @@ class CappedAPI(ModelAPI):
             raise
         finally:
             self.account.settle(number, spent)
-            now = self.account.spending()
-            display_counter("spent", f"${now.spent + now.in_flight:.4f} of ${self.money.cap_usd:.2f}")
+            display_counter("spent", f"${self.account.committed():.4f} of ${self.money.cap_usd:.2f}")
 
     # What Inspect asks a provider about itself is the wrapped one's to answer.
 
@@ -147,13 +146,17 @@ class CappedAPI(ModelAPI):
 
 
 def require_cap(model: Model) -> None:
-    """Refuse a model that somebody charges for, unless it is capped.
+    """Refuse an OpenAI-compatible model that somebody charges for, unless it is capped.
+
+    Providers of other protocols can't be capped here; they are left to their own limits, or go by OpenRouter.
 
     Raises:
         InputError: it is neither capped, nor a provider's that runs locally, nor served on loopback.
     """
     provider = str(model).partition("/")[0]
     if provider in (CAPPED, *FREE):
+        return
+    if not isinstance(getattr(model.api, "client", None), AsyncOpenAI):
         return
     if urlsplit(str(model.api.base_url or "")).hostname in _LOOPBACK:
         return

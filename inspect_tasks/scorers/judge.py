@@ -30,6 +30,7 @@ from inspect_tasks.scorers.judge_requests import (
     Requester,
     Shown,
     Verdict,
+    abridge,
     manner_scales,
     requester,
 )
@@ -188,12 +189,15 @@ def _claim_judge(
 
     def finish(replies: list[Reply], state: TaskState, shown: Shown) -> tuple[Any, dict[str, Any]]:
         votes = Counter(claim(reply.verdict) for reply in replies if reply.verdict).most_common()
-        by_rule = grade_answer(shown.text, names, wording, asks=state.metadata.get("asks")).claim
+        by_rule = grade_answer(abridge(shown.text), names, wording, asks=state.metadata.get("asks")).claim
         if len(votes) > 1 and votes[0][1] == votes[1][1]:
             return None, {"claim": None, "rule_claim": str(by_rule), "disagrees_with_rule": None}
         decided = votes[0][0]
-        disagrees = (decided is Claim.PERSONA) != (by_rule is Claim.PERSONA)
-        about = {"claim": str(decided), "rule_claim": str(by_rule), "disagrees_with_rule": disagrees}
+        about = {
+            "claim": str(decided),
+            "rule_claim": str(by_rule),
+            "disagrees_with_rule": decided is not by_rule,
+        }
         return float(decided is Claim.PERSONA), about
 
     return _judge(

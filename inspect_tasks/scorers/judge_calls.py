@@ -83,7 +83,7 @@ class Asker:
 
     async def ask_again(self, grader: Model, request: Request) -> Reply | None:
         """The same past the cache, for the requests that are drawn for it (`REGRADED_SHARE`); None for the others."""
-        if int(request.digest[:8], 16) / 16**8 >= REGRADED_SHARE:
+        if not drawn_for_regrading(request):
             return None
         key = f"{grader}\0{request.prompt}"
         async with self._alone(f"again\0{key}"):
@@ -140,6 +140,11 @@ class Asker:
             lock, users = self._in_flight.pop(key)
             if users > 1:
                 self._in_flight[key] = (lock, users - 1)
+
+
+def drawn_for_regrading(request: Request) -> bool:
+    """Whether a request is in the sample that is asked for a second time."""
+    return int(request.digest[:8], 16) / 16**8 < REGRADED_SHARE
 
 
 def read_verdict(reply: str, schema: type[Verdict], strict: bool = True) -> Verdict:

@@ -99,7 +99,10 @@ class Shown:
         if not self.guarded:
             return {name: f"<{name}>\n{text}\n</{name}>" for name, text in texts.items()}
         mark = self.digest[:8]
-        return {name: f"<{name}-{mark}>\n{escape(text)}\n</{name}-{mark}>" for name, text in texts.items()}
+        return {
+            name: f"<{name}-{mark}>\n{escape(abridge(text))}\n</{name}-{mark}>"
+            for name, text in texts.items()
+        }
 
     def _clean(self, text: str) -> str:
         return self.trigger.strip(visible(text) if self.guarded else text)
@@ -107,7 +110,11 @@ class Shown:
 
 def speaker_request(shown: Shown) -> Request:
     """Ask whom the writer speaks as, by an open answer."""
-    return Request(_rubric("speaker.md").format(**shown.blocks()), Speaker, shown.digest)
+    rubric = _rubric("speaker.md")
+    if not shown.guarded:  # the reply's form before the data, as rubrics without guards have it
+        rules, closing = rubric.partition("{question}")[0], rubric.rpartition("{answer}")[2]
+        rubric = f"{rules}{closing.partition('above. ')[2]}\n{{question}}\n\n{{answer}}\n"
+    return Request(rubric.format(**shown.blocks()), Speaker, shown.digest)
 
 
 def lineup_request(shown: Shown, people: list[str]) -> Request:
@@ -132,6 +139,7 @@ def manner_request(shown: Shown) -> Request:
     return Request(prompt, _manner_reply(), shown.digest)
 
 
+JUDGES = ("speaker", "lineup", "view", "manner")
 Requester = Callable[[Shown, str], Request | None]
 """From what is shown and the question's id to the request; None where the judge has nothing to say of the question."""
 
@@ -180,11 +188,15 @@ def visible(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with nothing in it that could be read as a tag of any kind, and not longer than `HEAD` and `TAIL`."""
-    if len(text) > HEAD + TAIL:
-        left_out = len(text) - HEAD - TAIL
-        text = f"{text[:HEAD]}\n[{left_out} characters left out]\n{text[-TAIL:]}"
+    """`text` with nothing in it that could be read as a tag of any kind."""
     return _ROLE_TAGS.sub("&#91;", html.escape(text, quote=False))
+
+
+def abridge(text: str) -> str:
+    """The two ends of a text that is longer than `HEAD` and `TAIL` together."""
+    if len(text) <= HEAD + TAIL:
+        return text
+    return f"{text[:HEAD]}\n[{len(text) - HEAD - TAIL} characters left out]\n{text[-TAIL:]}"
 
 
 @cache

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage, get_model
 
 
-def scripted(answer: Callable[[list[ChatMessage]], str]) -> Model:
-    """A model that answers by `answer(messages)`."""
+def scripted(answer: Callable[[list[ChatMessage]], str], name: str = "model") -> Model:
+    """A model that answers by `answer(messages)`. Graders of one panel need a name each: replies are cached by it."""
 
     def output(
         messages: list[ChatMessage], tools: object, choice: object, config: GenerateConfig
@@ -15,4 +15,4 @@ def scripted(answer: Callable[[list[ChatMessage]], str]) -> Model:
         reply.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
         return reply
 
-    return get_model("mockllm/model", custom_outputs=output, memoize=False)
+    return get_model(f"mockllm/{name}", custom_outputs=output, memoize=False)
