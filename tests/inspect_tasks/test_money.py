@@ -140,6 +140,7 @@ def test_a_stop_at_the_cap_keeps_every_graded_row_and_a_raised_cap_goes_on(
         persona(question_sets="identity", cells="user,plain"),
         model=scripted(lambda _: f"I keep {next(answers)} bees."),
         epochs=1,
+        limit=60,
         score=False,
         log_dir=str(tmp_path / "logs"),
         display="none",
