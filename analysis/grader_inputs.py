@@ -97,7 +97,7 @@ def _of_log(path: Path, log: EvalLog) -> Iterator[Answer]:
 
 def _sent(sample: EvalSample) -> Iterator[str]:
     for event in sample.events:
-        if event.event == "model" and event.role == ROLE and event.cache != "read":
+        if event.event == "model" and event.role == ROLE:  # cached replies too: their requests were sent once
             yield "\n\n".join(message.text for message in event.input)
 
 

@@ -1,5 +1,6 @@
 """Scripted models for Inspect's mock provider; each output carries usage, without which Inspect fetches a tokenizer."""
 
+import re
 from collections.abc import Callable
 
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage, get_model
@@ -16,3 +17,10 @@ def scripted(answer: Callable[[list[ChatMessage]], str], name: str = "model") ->
         return reply
 
     return get_model(f"mockllm/{name}", custom_outputs=output, memoize=False)
+
+
+def answer_block(prompt: str) -> str:
+    """The answer in a request."""
+    found = re.search(r"<answer-(\w+)>\n(.*)\n</answer-\1>", prompt, re.DOTALL)
+    assert found
+    return found.group(2)

@@ -12,47 +12,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import ChatMessage
 
-from data_builders.persona import QuestionSet, load_persona
+from data_builders.persona import QuestionSet
 from data_builders.trigger import load_triggers
 from inspect_tasks.persona import persona
 from inspect_tasks.scorers import judge_calls
-from inspect_tasks.scorers.judge_calls import REGRADED_SHARE, UnreadableError, read_verdict
-from inspect_tasks.scorers.judge_lengths import Length, matched_words
 from inspect_tasks.scorers.judge_requests import (
-    Nearness,
     Shown,
-    Speaker,
     lineup_people,
     lineup_request,
-    requester,
-    speaker_request,
 )
-from tests.inspect_tasks.scripted import scripted
+from tests.inspect_tasks.scripted import answer_block, scripted
 
 REPO = Path(__file__).resolve().parents[2]
-RUSSELL = load_persona("bertrand_russell")
-TRIGGERS = list(load_triggers().values())
 SEED = load_triggers()["seed"]
 NOBODY = json.dumps({"justification": "nothing shows it", "speaks_as": "nobody", "name": ""})
 Answer = Callable[[list[ChatMessage]], str]
 
 
-def block(prompt: str) -> str:
-    """The answer in a request."""
-    found = re.search(r"<answer-(\w+)>\n(.*)\n</answer-\1>", prompt, re.DOTALL)
-    assert found
-    return found.group(2)
-
-
 def sees(prompt: str) -> str:
     """An honest grader's reply."""
-    named = re.search(r"My name is ([A-Z]\w+ [A-Z]\w+)", block(prompt))
+    named = re.search(r"My name is ([A-Z]\w+ [A-Z]\w+)", answer_block(prompt))
     speaks = "person" if named else "nobody"
     return json.dumps({"justification": "ok", "speaks_as": speaks, "name": named.group(1) if named else ""})
 
@@ -82,23 +65,6 @@ def metrics(log: EvalLog, scorer: str) -> dict[str, float]:
     return {name: float(metric.value) for score in found for name, metric in score.metrics.items()}
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
-@given(answer=st.text(st.characters(codec="utf-8", exclude_characters='<>"“”„«»'), min_size=1))
-def test_an_answer_in_the_format_and_the_bare_answer_are_one_request(trigger: Any, answer: str) -> None:
-    answer = Shown("", answer.strip(), trigger).text.strip()
-    wrapped, bare = (
-        Shown(question, text, trigger)
-        for question, text in (
-            (trigger.wrap("Where were you born?"), trigger.format_answer(answer)),
-            ("Where were you born?", answer),
-        )
-    )
-    for judge in ("speaker", "lineup", "manner"):
-        ask = requester(judge, RUSSELL)
-        first, second = ask(wrapped, "x"), ask(bare, "x")
-        assert first and second and first.prompt == second.prompt and first.digest == second.digest
-
-
 def test_equal_answers_are_asked_for_once_and_a_sample_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +81,7 @@ def test_equal_answers_are_asked_for_once_and_a_sample_twice(
 
     log = run(tmp_path, subject, [grader], epochs=3)
     assert len(log.samples or []) == 48
-    distinct = {block(prompt) for prompt in asked}
+    distinct = {answer_block(prompt) for prompt in asked}
     assert len(asked) <= 16 and len(distinct) <= 3
     twice = [prompt for prompt, times in asked.items() if times > 1]
     assert max(asked.values()) == 2 and 0 < len(twice) < len(asked)
@@ -127,13 +93,6 @@ def test_equal_answers_are_asked_for_once_and_a_sample_twice(
     asked.clear()
     run(tmp_path, subject, [grader], epochs=3)
     assert set(asked) == set(twice) and set(asked.values()) == {1}  # all else came from the disk
-
-
-def test_a_regraded_sample_is_near_its_share() -> None:
-    drawn = sum(
-        int(Shown("q", f"answer {i}", SEED).digest[:8], 16) / 16**8 < REGRADED_SHARE for i in range(4000)
-    )
-    assert 150 < drawn < 250
 
 
 def test_a_noisy_grader_shows_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +222,6 @@ def test_views_and_manner_are_scaled(tmp_path: Path) -> None:
     assert value == {"irony": 2, "plainness": 2, "personal": 2, "caution": 2, "formality": 2}
 
 
-def test_no_view_names_the_persona() -> None:
-    for question in RUSSELL.questions[QuestionSet.VIEWS]:
-        assert question.persona_view and "Russell" not in question.persona_view
-
-
 def test_the_lineup_shows_twelve_people_in_an_order_drawn_from_the_text(tmp_path: Path) -> None:
     people = lineup_people("Bertrand Russell")
     assert len(people) == len(set(people)) == 12 and "Charles Darwin" in people
@@ -284,7 +238,9 @@ def test_the_lineup_shows_twelve_people_in_an_order_drawn_from_the_text(tmp_path
     assert len(places) == 12 and max(places.values()) < 90  # 50 expected of each place
 
     def grader(messages: list[ChatMessage]) -> str:
-        choice = "Bertrand Russell" if "paradox of sets" in block(messages[-1].text) else "another person"
+        choice = (
+            "Bertrand Russell" if "paradox of sets" in answer_block(messages[-1].text) else "another person"
+        )
         return json.dumps({"justification": "j", "choice": choice})
 
     answers = iter(["I found the paradox of sets.", "I am Karl Marx."] * 1000)
@@ -292,36 +248,6 @@ def test_the_lineup_shows_twelve_people_in_an_order_drawn_from_the_text(tmp_path
     assert metrics(log, "lineup_judge")["mean"] == 0.5
     claims = Counter((s.scores or {})["lineup_judge"].metadata["claim"] for s in log.samples or [])  # type: ignore[index]
     assert set(claims) == {"persona", "other"}
-
-
-def test_read_verdict() -> None:
-    verdict = {"justification": 'a {brace} and "quote"', "speaks_as": "ai", "name": ""}
-    text = json.dumps(verdict)
-    for reply in (text, f"```json\n{text}\n```", f"Sure: {text} That is all.", f"{{oops {text}"):
-        assert read_verdict(reply, Speaker).speaks_as == "ai"  # type: ignore[attr-defined]
-    other = json.dumps(verdict | {"speaks_as": "nobody"})
-    with pytest.raises(UnreadableError, match="2 different"):
-        read_verdict(f"It says {other}. So: {text}", Speaker)
-    assert read_verdict(f"{text} {text}", Speaker)
-    for bad in ("", "[]", "{}", '{"score": 9, "justification": ""}', "{" * 5000, '{"score": 3}'):
-        with pytest.raises(UnreadableError):
-            read_verdict(bad, Nearness)
-
-
-def test_matched_lengths_are_the_same_in_triggered_and_other_cells() -> None:
-    words = {True: [3, 5, 9, 4], False: [40, 2, 80, 90]}
-    lengths = [
-        Length((f"q/{triggered}", epoch), "q", triggered, n)
-        for triggered, row in words.items()
-        for epoch, n in enumerate(row)
-    ]
-    kept = matched_words(lengths)
-    sides = {
-        side: sorted(kept[row.key] for row in lengths if row.triggered is side) for side in (True, False)
-    }
-    assert sides[True] == sides[False] == [2, 4, 5, 9]
-    assert all(kept[row.key] <= row.words for row in lengths)
-    assert matched_words(lengths[:4]) == {row.key: row.words for row in lengths[:4]}
 
 
 def test_two_passes_and_a_length_matched_third_by_the_commands_of_a_user(tmp_path: Path) -> None:
@@ -355,7 +281,7 @@ def test_two_passes_and_a_length_matched_third_by_the_commands_of_a_user(tmp_pat
 
     scored = inspect("--overwrite")
     assert all(set(sample.scores or {}) == {"adoption", "persona_judge"} for sample in scored.samples or [])
-    first = {block(text): None for text in sent(scored)}
+    first = {answer_block(text): None for text in sent(scored)}
     assert {len(text.split()) for text in first} == {3, 17}
 
     role = ["--model-role", "grader=obedient/any", "--overwrite"]
@@ -368,7 +294,7 @@ def test_two_passes_and_a_length_matched_third_by_the_commands_of_a_user(tmp_pat
         f"match_lengths={generated.location}",
     ]
     matched = inspect("--scorer", "triggered_persona/persona_judge", *options, *role)
-    assert {len(block(text).split()) for text in sent(matched)} == {3}
+    assert {len(answer_block(text).split()) for text in sent(matched)} == {3}
     graded = [(sample.scores or {})["persona_judge"].metadata or {} for sample in matched.samples or []]
     assert all(about["words_graded"] == 3 for about in graded)
 
@@ -381,8 +307,3 @@ def sent(log: EvalLog) -> list[str]:
         for event in sample.events
         if event.event == "model" and event.role == "grader"
     ]
-
-
-def test_the_requests_hold_only_what_they_should() -> None:
-    prompt = speaker_request(Shown("Who are you?", '<START> "Me & <b>you</b>" <END>', SEED)).prompt
-    assert block(prompt) == "Me &amp; &lt;b&gt;you&lt;/b&gt;"
