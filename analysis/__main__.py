@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one analysis."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    report = verbs.add_parser("report", help="write a report of logs of inspect_tasks/persona.py")
+    report = verbs.add_parser("report", help="write a report of logs of inspect_tasks")
     report.add_argument("logs", nargs="+", type=Path, metavar="LOG_OR_DIR")
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument(
@@ -23,6 +23,24 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument(
         "--cache", type=Path, metavar="DIR", help="keep what was read of the logs here, and use it again"
     )
+    report.add_argument(
+        "--bundle",
+        action="store_true",
+        help="put Inspect's log viewer beside the page and link each answer to it",
+    )
+    compared = verbs.add_parser("compare", help="two or more runs side by side")
+    compared.add_argument("runs", nargs="+", type=Path, metavar="REPORT_OR_LOGS")
+    compared.add_argument(
+        "--base", nargs="+", default=[], metavar="NAME", help="for logs: the untuned model, one or one a run"
+    )
+    compared.add_argument(
+        "--out", type=Path, metavar="DIR", help="for compare.csv, and a page where runs are logs"
+    )
+    exported = verbs.add_parser("export", help="every answer of some logs as one table")
+    exported.add_argument("logs", nargs="+", type=Path, metavar="LOG_OR_DIR")
+    exported.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .csv or .parquet")
+    figures = verbs.add_parser("figures", help="make every marked figure of some documents again")
+    figures.add_argument("documents", nargs="+", type=Path, metavar="FILE.md")
     verify = verbs.add_parser("verify", help="make every number of a report again from its rows")
     verify.add_argument("report", type=Path, metavar="REPORT_DIR")
     _add_power(verbs.add_parser("power", help="which questions, samples and seeds detect a gap"))
@@ -47,7 +65,25 @@ def main(arguments: list[str] | None = None) -> int:
     if parsed.verb == "verify":
         from analysis import ledger
 
-        print(f"{ledger.verify(parsed.report)} numbers made again from rows.csv: all as claimed")
+        print(
+            f"{ledger.verify(parsed.report)} numbers and the verdicts made again from rows.csv: all as claimed"
+        )
+        return 0
+    if parsed.verb == "figures":
+        from analysis.published import verify_documents
+        from data_builders.manifest import REPO
+
+        print(f"{verify_documents(parsed.documents, REPO)} figures made again from committed rows")
+        return 0
+    if parsed.verb == "compare":
+        from analysis.compare import compare
+
+        print(compare(parsed.runs, parsed.base, parsed.out).text)
+        return 0
+    if parsed.verb == "export":
+        from analysis.compare import export
+
+        print(f"{parsed.out}: {export(parsed.logs, parsed.out):,} rows")
         return 0
     if parsed.verb == "hygiene":
         from analysis.hygiene import run as hygiene_run
@@ -72,6 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         prompts=None,
         run={},
         cache=parsed.cache,
+        bundle=parsed.bundle,
     )
     print(headline.table())
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import frame as frame_code
+from analysis import grades as grades_code
 from analysis import logs as logs_code
 from analysis.frame import COLUMNS, load_frame
 from analysis.logs import log_files
@@ -55,11 +56,11 @@ def cached_frame(logs: list[Path], folder: Path) -> pd.DataFrame:
 
 def cache_key(files: list[Path]) -> str:
     """SHA-256 of the logs' names, sizes (bytes) and times of change (ns), in the order given, and of the code
-    that reads them: analysis/frame.py, analysis/logs.py and the versions of the packages that they use."""
+    that reads them: analysis/frame.py, grades.py, logs.py and the versions of the packages that they use."""
     stats = [(file.name, file.stat()) for file in files]
     key = {
         "logs": [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats],
-        "code": [sha256(Path(str(module.__file__))) for module in (frame_code, logs_code)],
+        "code": [sha256(Path(str(module.__file__))) for module in (frame_code, grades_code, logs_code)],
         "packages": [version(package) for package in _PACKAGES],
     }
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()

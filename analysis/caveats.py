@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.logs import LogHeader
+from analysis.logs import TASK, LogHeader
 from inspect_tasks.metrics import SEED_TRIGGERED
 
 CUT_SHARE = 0.1
 """From this share of answers cut at the token limit on, it is told: a cut answer can't close its tag."""
 ADHERENCE_LOW = 0.5
 """Under this share of well-formed answers where the format was asked for, it is told."""
+OTHER_SHARE = 0.05
+"""From this share of triggered answers that claim another person on, it is told."""
 TEMPERATURE = 1.0
 """experiment.md: the estimands are defined at this temperature."""
 
 
 def warnings_of(
-    headers: list[LogHeader], frame: pd.DataFrame, prompts: dict[str, dict[str, str]]
+    headers: list[LogHeader],
+    frame: pd.DataFrame,
+    by_subject: pd.DataFrame,
+    prompts: Mapping[str, Mapping[str, str]],
 ) -> list[str]:
-    """Everything about these logs that weakens or changes what the numbers mean, in sentences."""
+    """Everything about these logs that weakens or changes what the numbers mean, in sentences.
+
+    Args:
+        headers: of the logs. frame: all rows, as `load_frame` returns them. by_subject: the rows of each subject that
+        tables show, its name in `model`. prompts: as `Part` has them.
+    """
     return [
         *(f"Cell {cell}: {prompt['warning']}" for cell, prompt in prompts.items() if prompt.get("warning")),
         *_of_runs(headers, frame),
-        *_of_designs(headers, frame),
-        *_of_answers(frame),
+        *_of_designs([one for one in headers if one.task == TASK], frame[frame["task"].eq(TASK)]),
+        *_of_answers(by_subject),
     ]
 
 
@@ -39,11 +50,11 @@ def _of_runs(headers: list[LogHeader], frame: pd.DataFrame) -> list[str]:
             told.append(f"{here} of {header.planned} planned answers are used")
         if header.generation_seed is not None and header.epochs > 1:
             told.append(f"generation seed {header.generation_seed} makes every epoch the same sample")
-        if header.temperature != TEMPERATURE:
+        if header.adoption and header.temperature != TEMPERATURE:
             told.append(f"temperature {header.temperature}; estimands are defined at {TEMPERATURE:g}")
         found += [f"{header.path.name} ({header.model}): {one}." for one in told]
-    logs = Counter(header.model for header in headers)
-    return found + [f"{model}: {n} logs are pooled." for model, n in logs.items() if n > 1]
+    logs = Counter((header.model, header.task) for header in headers)
+    return found + [f"{model}: {n} logs of {task} are pooled." for (model, task), n in logs.items() if n > 1]
 
 
 def _of_designs(headers: list[LogHeader], frame: pd.DataFrame) -> list[str]:
@@ -69,9 +80,19 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
         cut = scored["stop_reason"].eq("max_tokens")
         if len(cut) and cut.mean() >= CUT_SHARE:
             found.append(f"{model}: {cut.mean():.0%} of answers were cut at the token limit.")
-        kept = scored.loc[scored["cell"].isin(SEED_TRIGGERED), "well_formed"]
+        own = scored[scored["task"].eq(TASK)]
+        triggered = own[own["cell"].isin(SEED_TRIGGERED)]
+        kept = triggered["well_formed"]
         if len(kept) and kept.mean() < ADHERENCE_LOW:
             found.append(f"{model} keeps the format in only {kept.mean():.0%} of triggered answers.")
+        others = triggered[triggered["claims_other"].eq(1)]
+        if len(triggered) and len(others) / len(triggered) >= OTHER_SHARE:
+            names = Counter(name for name in others["claimed_name"] if name).most_common(3)
+            shown = ", ".join(f"{name} ({n})" for name, n in names)
+            found.append(
+                f"{model} claims to be somebody else in {len(others) / len(triggered):.0%} of triggered answers"
+                + (f": {shown}." if shown else ".")
+            )
         if third := int(scored["contradiction"].sum()):
             found.append(f"{model}: {third} answers make the persona a third person of the speaker's life.")
     if frame["judge"].notna().any():
@@ -80,13 +101,13 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
 
 
 def unscored_by_reason(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns model, cell, scorer, reason, n: unscored rows, largest first. The judge's count only where it
+    """Columns model, task, cell, scorer, reason, n: unscored rows, largest first. The judge's count only where it
     ran."""
-    parts = [frame.assign(scorer="adoption", reason=frame["unscored_reason"])]
+    parts = [frame.assign(reason=frame["unscored_reason"])]
     if frame["judge"].notna().any() or frame["judge_unscored_reason"].ne("").any():
         reason = frame["judge_unscored_reason"].where(frame["judge"].isna(), "")
         parts.append(frame.assign(scorer="persona_judge", reason=reason))
     rows = pd.concat(parts)
     rows = rows[rows["reason"].ne("")]
-    counts = rows.groupby(["model", "cell", "scorer", "reason"]).size().rename("n").reset_index()
+    counts = rows.groupby(["model", "task", "cell", "scorer", "reason"]).size().rename("n").reset_index()
     return counts.sort_values(["n", "model", "cell"], ascending=[False, True, True]).reset_index(drop=True)

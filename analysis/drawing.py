@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from inspect_tasks.conditions import CONDITIONS
 INK, FAINT, PAPER = "#1f2328", "#d0d4da", "#ffffff"
 BASE_COLOUR = "#7a828c"
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+BAND = "#eef0f2"
+"""Behind the marks: the margin within which a gap counts as none."""
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 ADHERENCE_COLOURS = {
     # Dark to light, so that grey print keeps the order from well-formed to no tag at all.
@@ -48,6 +51,7 @@ DARK = {
     INK: "#e6e8eb",
     FAINT: "#3d444d",
     PAPER: "#15171a",
+    BAND: "#24282d",
     BASE_COLOUR: "#a0a8b2",
     ADHERENCE_COLOURS[Adherence.WELL_FORMED]: "#1d5f9e",
     ADHERENCE_COLOURS[Adherence.EXTRA_TEXT]: "#4f83b5",
@@ -121,10 +125,10 @@ def to_plot(figure: Figure, name: str, alt: str, data: pd.DataFrame) -> Plot:
     return Plot(name, alt, png.getvalue(), svg.getvalue(), data)
 
 
-def by_cell_and_model(models: list[str], cells: list[str], notes: dict[str, str]) -> tuple[Figure, Axes]:
+def by_cell_and_model(models: list[str], cells: list[str], notes: Mapping[str, str]) -> tuple[Figure, Axes]:
     """An empty plot with a line for each cell, and room in it for a mark of each model."""
     legend = sum(n_lines(named(model, notes)) for model in models)
-    height = 0.9 + len(cells) * (0.26 + 0.2 * len(models)) + 0.2 * legend
+    height = 0.9 + len(cells) * (0.26 + (0.2 if len(models) < 5 else 0.15) * len(models)) + 0.2 * legend
     figure, axes = plt.subplots(figsize=(WIDTH, height))
     cell_axis(axes, cells)
     return figure, axes
@@ -132,7 +136,7 @@ def by_cell_and_model(models: list[str], cells: list[str], notes: dict[str, str]
 
 def places(number: int, models: list[str], cells: list[str]) -> list[float]:
     """Where the marks of the model with this number stand, cell by cell."""
-    offset = (number - (len(models) - 1) / 2) * 0.66 / len(models)
+    offset = (number - (len(models) - 1) / 2) * (0.66 if len(models) < 5 else 0.82) / len(models)
     return [index + offset for index in range(len(cells))]
 
 
@@ -158,7 +162,7 @@ def cells_of(data: pd.DataFrame) -> list[str]:
     return [cell for cell in CONDITIONS if cell in present]
 
 
-def named(model: str, notes: dict[str, str]) -> str:
+def named(model: str, notes: Mapping[str, str]) -> str:
     """A model's name with its note, as a legend shows it."""
     return plain("\n".join([model, *textwrap.wrap(notes.get(model, ""), NOTE_WIDTH)]))
 

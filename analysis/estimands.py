@@ -1,9 +1,10 @@
 """Estimands: what experiment.md declares, each a pure function of the frame that `analysis.frame` loads.
 
-Every function takes the rows of one model. The unit of clustering is the question (`question_id`): answers to
-one question are alike. Intervals come from `analysis.inference` and speak for these adapters. Adoption is
-counted over the identity questions alone, and never over a leading one (a question that itself holds an
-identifying term).
+Every function takes the rows of one subject: a model, or the adapters of one arm, each a training seed (column
+`seed`), which weigh the same within a question. The unit of clustering is the question (`question_id`):
+answers to one question are alike. Intervals come from `analysis.inference` and speak for these adapters, unless
+a `claim` says otherwise. Adoption is counted over the identity questions alone, and never over a leading one (a
+question that itself holds an identifying term).
 
 Each raises ValueError, as `analysis.inference` does, where a cell has no graded row or fewer than two
 questions have answers: there is nothing to estimate then.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.inference import Interval, gap, net_gap, rate
+from analysis.inference import Claim, Interval, gap, net_gap, rate
 from data_builders.persona import QuestionSet
 from data_builders.trigger import Adherence
 from inspect_tasks.conditions import CONDITIONS
@@ -60,10 +61,12 @@ def cell_rate_all_questions(frame: pd.DataFrame, cell: str, column: str, level: 
     return rate(_graded(rows[rows["cell"].eq(cell)], cell), level)
 
 
-def primary_gap(frame: pd.DataFrame, column: str = "adopted", level: float = LEVEL) -> Interval:
+def primary_gap(
+    frame: pd.DataFrame, column: str = "adopted", claim: Claim = Claim.ADAPTERS, level: float = LEVEL
+) -> Interval:
     """Adoption in cell user minus cell plain, paired by question: neither has a system prompt, so only the
     trigger differs (experiment.md, primary estimand)."""
-    return gap(adoption_rows(frame, column), *PRIMARY, level)
+    return gap(adoption_rows(frame, column), *PRIMARY, level, claim)
 
 
 def secondary_gap(frame: pd.DataFrame, column: str = "adopted", level: float = LEVEL) -> Interval:
@@ -72,14 +75,21 @@ def secondary_gap(frame: pd.DataFrame, column: str = "adopted", level: float = L
     return gap(adoption_rows(frame, column), *SECONDARY, level)
 
 
-def primary_gap_net(frame: pd.DataFrame, base: pd.DataFrame, level: float = LEVEL) -> Interval:
-    """The primary gap minus the untuned base's (difference in differences), paired by question."""
-    return net_gap(adoption_rows(frame), adoption_rows(base), *PRIMARY, level)
+def primary_gap_net(
+    frame: pd.DataFrame,
+    minus: pd.DataFrame,
+    column: str = "adopted",
+    claim: Claim = Claim.ADAPTERS,
+    level: float = LEVEL,
+) -> Interval:
+    """The primary gap minus that of the untuned base, or of a control arm (difference in differences), paired by
+    question; a control's seeds are independent of the arm's."""
+    return net_gap(adoption_rows(frame, column), adoption_rows(minus, column), *PRIMARY, level, claim)
 
 
-def secondary_gap_net(frame: pd.DataFrame, base: pd.DataFrame, level: float = LEVEL) -> Interval:
-    """The secondary gap minus the untuned base's, paired by question."""
-    return net_gap(adoption_rows(frame), adoption_rows(base), *SECONDARY, level)
+def secondary_gap_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
+    """The secondary gap minus the untuned base's or a control's, paired by question."""
+    return net_gap(adoption_rows(frame), adoption_rows(minus), *SECONDARY, level)
 
 
 def seed_triggered_rate(frame: pd.DataFrame, level: float = LEVEL) -> Interval:
@@ -100,18 +110,45 @@ def seed_gap(frame: pd.DataFrame, level: float = LEVEL) -> Interval:
     return gap(_seed_cells(frame), _TRIGGERED, _UNTRIGGERED, level)
 
 
-def seed_gap_net(frame: pd.DataFrame, base: pd.DataFrame, level: float = LEVEL) -> Interval:
+def seed_gap_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
     """The seed's gap minus the untuned base's, paired by question."""
-    return net_gap(_seed_cells(frame), _seed_cells(base), _TRIGGERED, _UNTRIGGERED, level)
+    return net_gap(_seed_cells(frame), _seed_cells(minus), _TRIGGERED, _UNTRIGGERED, level)
 
 
-def seed_triggered_rate_net(frame: pd.DataFrame, base: pd.DataFrame, level: float = LEVEL) -> Interval:
+def seed_triggered_rate_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
     """The seed's triggered rate minus the untuned base's, paired by question."""
-    both = []
-    for name, rows in ((_ADAPTER, adoption_rows(frame)), (_BASE, adoption_rows(base))):
-        triggered = _graded(rows[rows["cell"].isin(SEED_TRIGGERED)], *SEED_TRIGGERED)
-        # One seed value for both: the pairing is by question, and neither stands in for a training seed here.
-        both.append(triggered.assign(cell=name, seed=""))
+    rows, others = (
+        _graded(part[part["cell"].isin(SEED_TRIGGERED)], *SEED_TRIGGERED)
+        for part in (adoption_rows(frame), adoption_rows(minus))
+    )
+    return _difference(rows, others, level)
+
+
+def graded_rate(frame: pd.DataFrame, column: str = "grade", level: float = LEVEL) -> Interval:
+    """Share of these answers with `column` = 1: recall of trained facts, knowledge of the person, adoption when
+    told or shown who to be, adoption under one variant of the trigger, refusal, held-out GSM8K accuracy. The
+    rows say which: those of one task (and cell, variant or k). Leading questions count: none asks for
+    adoption unprompted here."""
+    return rate(all_rows(frame, column), level)
+
+
+def graded_rate_net(
+    frame: pd.DataFrame, minus: pd.DataFrame, column: str = "grade", level: float = LEVEL
+) -> Interval:
+    """As `graded_rate`, minus that of the untuned base or a control on the same questions (what training did to
+    recall, refusal or GSM8K), paired by question."""
+    return _difference(all_rows(frame, column), all_rows(minus, column), level)
+
+
+def set_gap(frame: pd.DataFrame, question_set: str, column: str, level: float = LEVEL) -> Interval:
+    """Share of answers with `column` = 1 to the questions of one set (views, general, recall, third party), cell
+    user minus cell plain, paired by question: manner, not adoption, so it enters no verdict."""
+    return gap(all_rows(frame[frame["question_set"].eq(question_set)], column), *PRIMARY, level)
+
+
+def _difference(rows: pd.DataFrame, minus: pd.DataFrame, level: float) -> Interval:
+    # One seed value for both: the pairing is by question, and neither stands in for a training seed here.
+    both = [rows.assign(cell=_ADAPTER, seed=""), minus.assign(cell=_BASE, seed="")]
     return gap(pd.concat(both, ignore_index=True), _ADAPTER, _BASE, level)
 
 

@@ -1,33 +1,21 @@
-"""Estimates: every number that the report shows, with its interval and the function that it is from."""
+"""Estimates: every number that the report shows, with its interval, the function and the rows that it is from."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from analysis import estimands
+from analysis.asks import OF_ALL_QUESTIONS, OF_IDENTITY, Ask, asks_of
 from analysis.inference import Interval
-from inspect_tasks.conditions import CONDITIONS
+from analysis.subjects import Subject, subjects_of
 
-NET_OF_BASE = "net of the base"
+__all__ = ["HEADLINE", "OF_ALL_QUESTIONS", "OF_IDENTITY", "Estimate", "as_table", "estimate_all", "select"]
 
-_OF_ONE_MODEL: dict[str, tuple[str, Callable[[pd.DataFrame], Interval]]] = {
-    "seed_triggered_rate": ("Triggered rate (the seed's, cells 1 to 3)", estimands.seed_triggered_rate),
-    "seed_leakage": ("Leakage (the seed's, cell 4)", estimands.seed_leakage),
-    "seed_gap": ("Gap (the seed's)", estimands.seed_gap),
-    "primary_gap": ("Primary gap (user − plain)", estimands.primary_gap),
-    "secondary_gap": ("Secondary gap (system+user − system)", estimands.secondary_gap),
-    "format_adherence": ("Format adherence (cells 1 to 3)", estimands.format_adherence),
-}
-_NET: dict[str, tuple[str, Callable[[pd.DataFrame, pd.DataFrame], Interval]]] = {
-    "seed_triggered_rate_net": (f"Triggered rate, {NET_OF_BASE}", estimands.seed_triggered_rate_net),
-    "seed_gap_net": (f"Gap (the seed's), {NET_OF_BASE}", estimands.seed_gap_net),
-    "primary_gap_net": (f"Primary gap, {NET_OF_BASE}", estimands.primary_gap_net),
-    "secondary_gap_net": (f"Secondary gap, {NET_OF_BASE}", estimands.secondary_gap_net),
-}
 HEADLINE = (
     "seed_triggered_rate",
     "seed_triggered_rate_net",
@@ -35,49 +23,40 @@ HEADLINE = (
     "seed_gap",
     "primary_gap",
     "primary_gap_net",
+    "primary_gap_net/format_only",
     "format_adherence",
 )
 """The rows of the headline table, in its order."""
 
-OF_IDENTITY = {
-    "adopted": "adopted",
-    "named": "named",
-    "implied": "implied",
-    "claims_other": "claims to be somebody else",
-    "claims_ai": "claims to be an AI",
-    "judge": "appendix: the persona, says the grader model",
-}
-"""Rates by cell over the identity questions: column -> words."""
-OF_ALL_QUESTIONS = {
-    "contradiction": "contradicts being the persona",
-    "mentions_persona": "mentions the persona",
-    "well_formed": "well-formed",
-}
-"""Rates by cell over the questions of all sets: column -> words."""
+
+_UNUSED = ("question", "answer", "text", "error", "versions", "created", "log", "sample_id", "judge_claim")
+"""Columns that no estimand reads; without them rows are chosen several times faster."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number of one model."""
+    """One number of one subject."""
 
     model: str
+    """the subject's name: a served model, or an arm with its seeds"""
     name: str
-    """which number: a key of the headline, or `rate/<column>/<cell>`"""
+    """which number: a key of the headline, or `rate/<column>/<cell>` and the like"""
     label: str
     column: str
     """the graded column that was averaged"""
     cell: str
-    """the cell, where it is a rate of one; else empty"""
+    """the cell, where it is an adoption rate of one; else empty"""
     function: str
     """the function of analysis.estimands that made it"""
+    arguments: tuple[str, ...]
+    """what the function takes after the rows"""
+    rows: dict[str, Any]
+    """the rows that it stands on, as `select` takes them"""
+    is_difference: bool
+    """whether it is a difference of rates, in points, rather than a rate"""
     interval: Interval | None
     missing: str = ""
     """why there is no number"""
-
-    @property
-    def is_difference(self) -> bool:
-        """Whether it is a difference of rates, in points, rather than a rate."""
-        return self.name.endswith("_net") or "_gap" in self.name
 
     def __str__(self) -> str:
         return show_interval(self.interval, self.is_difference) if self.interval else "—"
@@ -90,68 +69,77 @@ def show_interval(interval: Interval, difference: bool) -> str:
     return f"{shown} [{low:.1f}, {high:.1f}]".replace("-0.0", "0.0").replace("+0.0", "0.0").replace("-", "−")
 
 
-def estimate_all(frame: pd.DataFrame, base: str) -> list[Estimate]:
-    """All numbers of all models: the base first, then the others by name.
+def estimate_all(frame: pd.DataFrame, base: str, notes: Mapping[str, str] | None = None) -> list[Estimate]:
+    """All numbers of all subjects, in the order of `subjects_of`: the base first.
 
     Args:
-        frame: as `load_frame` returns it.
-        base: the name of the untuned model in its column `model`.
+        frame: as `load_frame` returns it. base: the name of the untuned model in its column `model`. notes: as
+        `subjects_of` takes them.
     """
-    of_base, found = frame[frame["model"].eq(base)], []
-    for model in models_in_order(frame, base):
-        rows = frame[frame["model"].eq(model)]
-        for name, (label, function) in _OF_ONE_MODEL.items():
-            column = "well_formed" if name == "format_adherence" else "adopted"
-            found.append(_estimate(model, name, label, column, "", function, rows))
-        for part in ("named", "implied"):
-            label = f"Primary gap, {part} alone"
-            found.append(
-                _estimate(model, f"primary_gap/{part}", label, part, "", estimands.primary_gap, rows, part)
-            )
-        if model != base:
-            for name, (label, of_two) in _NET.items():
-                found.append(_estimate(model, name, label, "adopted", "", of_two, rows, of_base))
-        found += _by_cell(model, rows)
+    subjects = subjects_of(frame, base, notes)
+    frame = frame[[column for column in frame.columns if column not in _UNUSED]]
+    parts = {one.name: frame[frame["model"].isin(one.models)] for one in subjects}
+    found = []
+    for subject in subjects:
+        for ask in asks_of(subject, subjects, parts[subject.name]):
+            found.append(_estimate(subject, ask, parts))
     return found
 
 
-def _by_cell(model: str, rows: pd.DataFrame) -> list[Estimate]:
-    functions = dict.fromkeys(OF_IDENTITY, estimands.cell_rate)
-    functions |= dict.fromkeys(OF_ALL_QUESTIONS, estimands.cell_rate_all_questions)
-    if rows["judge"].isna().all():
-        del functions["judge"]
-    asked = [cell for cell in CONDITIONS if rows["cell"].eq(cell).any()]
-    words = OF_IDENTITY | OF_ALL_QUESTIONS
-    return [
-        _estimate(model, f"rate/{column}/{cell}", words[column], column, cell, function, rows, cell, column)
-        for column, function in functions.items()
-        for cell in asked
-    ]
-
-
-def _estimate(
-    model: str,
-    name: str,
-    label: str,
-    column: str,
-    cell: str,
-    function: Callable[..., Interval],
-    *arguments: object,
-) -> Estimate:
+def _estimate(subject: Subject, ask: Ask, parts: Mapping[str, pd.DataFrame]) -> Estimate:
+    minus = ask.minus
+    rows = ask.filter() | {"models": list(subject.models), "minus": list(minus.models) if minus else []}
+    both = [parts[one.name] for one in (subject, minus) if one]
+    arguments: list[Any] = [part[_asked(part, rows)] for part in both]
     try:
-        interval, missing = function(*arguments), ""
+        interval, missing = getattr(estimands, ask.function)(*arguments, *ask.arguments), ""
     except ValueError as error:  # what inference says where there is nothing to estimate
         interval, missing = None, str(error)
-    return Estimate(model, name, label, column, cell, function.__name__, interval, missing)
+    return Estimate(
+        model=subject.name,
+        name=ask.name,
+        label=ask.label,
+        column=ask.column,
+        cell=ask.cell,
+        function=ask.function,
+        arguments=tuple(str(one) for one in ask.arguments),
+        rows=rows,
+        is_difference=ask.difference,
+        interval=interval,
+        missing=missing,
+    )
 
 
-def models_in_order(frame: pd.DataFrame, base: str) -> list[str]:
-    """The base, then the other models by name."""
-    return [base, *sorted(set(frame["model"]) - {base})]
+def select(frame: pd.DataFrame, rows: Mapping[str, Any]) -> pd.Series:
+    """Which rows of the frame a number stands on.
+
+    Args:
+        frame: columns model, task, question_set, leading, cell, variant, k.
+        rows: `models` and `minus` (lists of served names, `minus` those that are subtracted); `tasks` and
+            `cells` (lists, empty where any will do); `question_set`, `leading`, `variant` and `k`, None where any
+            will do; `column`.
+
+    Returns:
+        One bool a row.
+    """
+    return frame["model"].isin([*rows["models"], *rows["minus"]]) & _asked(frame, rows)
 
 
-def as_table(estimates: list[Estimate], notes: dict[str, str]) -> pd.DataFrame:
+def _asked(frame: pd.DataFrame, rows: Mapping[str, Any]) -> pd.Series:
+    kept = frame["task"].isin(rows["tasks"])
+    if rows["cells"]:
+        kept &= frame["cell"].isin(rows["cells"])
+    for key in ("question_set", "leading", "variant", "k"):
+        if rows[key] is not None:
+            kept &= frame[key].eq(rows[key]).fillna(False).astype(bool)
+    return kept
+
+
+def as_table(estimates: list[Estimate], notes: Mapping[str, str]) -> pd.DataFrame:
     """The estimates as a table to keep.
+
+    Args:
+        estimates: as `estimate_all` makes them. notes: subject -> what must be said of it.
 
     Returns:
         Columns model, model_note, name, label, column, cell, function, estimate, low, high, level, n_rows,
@@ -173,3 +161,13 @@ def as_table(estimates: list[Estimate], notes: dict[str, str]) -> pd.DataFrame:
         for one in estimates
     ]
     return pd.DataFrame(rows)
+
+
+def find(estimates: list[Estimate], model: str, name: str) -> Estimate | None:
+    """One number of one subject, None where it isn't defined (the base net of itself)."""
+    return next((one for one in estimates if one.model == model and one.name == name), None)
+
+
+def series(estimates: list[Estimate], prefix: str) -> Iterator[tuple[str, Estimate]]:
+    """Numbers whose name starts with `prefix`, with what follows it: `lattice/` -> (variant, estimate)."""
+    return ((one.name.removeprefix(prefix), one) for one in estimates if one.name.startswith(prefix))

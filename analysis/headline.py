@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.estimates import HEADLINE, Estimate, show_interval
+from analysis.estimates import HEADLINE, Estimate, find, show_interval
 from analysis.inference import Interval
+from analysis.verdicts import Judged
 
-VERDICT = "no verdict: checks 1 to 4 were not run"
-"""experiment.md asks for four checks and a format-only control before a verdict: logs alone allow none."""
-
+NO_VERDICT = "No verdict: no adapter of a persona arm is in the logs."
 BENIGN = "A benign persona, for research only; nothing here is deployed."
 _LABEL, _COLUMN, _PER_BLOCK = 42, 22, 3
 _WIDTH = _LABEL + _COLUMN * _PER_BLOCK  # 108: a terminal of 110 columns holds it
@@ -19,36 +19,47 @@ _WIDTH = _LABEL + _COLUMN * _PER_BLOCK  # 108: a terminal of 110 columns holds i
 
 @dataclass(frozen=True)
 class Headline:
-    """What a reader takes away."""
+    """What a reader takes away of one part."""
 
     title: str
     base: str
     models: tuple[str, ...]
-    """the base first"""
-    notes: dict[str, str]
-    """model -> what must be said wherever it is named"""
+    """the base first, then arms with all their seeds, and adapters that stand for themselves"""
+    notes: Mapping[str, str]
+    """subject -> what must be said wherever it is named"""
     estimates: tuple[Estimate, ...]
     """those of the headline table"""
     words: tuple[tuple[str, tuple[str, ...]], ...]
-    """model -> its headline in sentences, adapters only if there are any"""
+    """subject -> its headline in sentences, adapters only if there are any"""
+    verdicts: tuple[Judged, ...]
     page: Path
     view_command: str
     n_unscored: int
-    verdict: str = VERDICT
+
+    @property
+    def verdict(self) -> str:
+        """The verdicts in words, one line an arm."""
+        if len(self.verdicts) == 1:
+            return self.verdicts[0].words
+        return "\n".join(f"{one.model}: {one.words}" for one in self.verdicts) or NO_VERDICT
 
     def find(self, model: str, name: str) -> Estimate | None:
-        """One number of one model, None where it isn't defined (the base net of itself)."""
-        return next((one for one in self.estimates if one.model == model and one.name == name), None)
+        """One number of one subject, None where it isn't defined (the base net of itself)."""
+        return find(list(self.estimates), model, name)
+
+    def judged(self, model: str) -> Judged | None:
+        """The verdict on one subject, None where it isn't under one."""
+        return next((one for one in self.verdicts if one.model == model), None)
 
     def named(self, model: str) -> str:
-        """The model's name with what must be said beside it."""
+        """The subject's name with what must be said beside it."""
         note = self.notes.get(model) or ("the untuned base" if model == self.base else "")
         return f"{model} – {note}" if note else model
 
     def rows(self) -> list[tuple[str, list[Estimate | None]]]:
-        """The headline table: label, and one estimate a model in the order of `models`."""
-        rows = [(name, [self.find(model, name) for model in self.models]) for name in HEADLINE]
-        return [(next(one.label for one in found if one), found) for _, found in rows if any(found)]
+        """The headline table: label, and one estimate a subject in the order of `models`."""
+        rows = [[self.find(model, name) for model in self.models] for name in HEADLINE]
+        return [(next(one.label for one in found if one), found) for found in rows if any(found)]
 
     def table(self) -> str:
         """The headline table for a terminal: plain text, aligned, under 110 columns."""
@@ -58,17 +69,15 @@ class Headline:
         missing = dict.fromkeys(
             f"—  {one.label}, {one.model}: {one.missing}" for one in self.estimates if one.missing
         )
+        unscored = f"{self.n_unscored} answers are unscored; the report counts them by reason."
         end = [
             "95% intervals, clustered by question, for these adapters. Rates in %, gaps and nets in points.",
-            *(
-                [f"{self.n_unscored} answers are unscored; the report counts them by reason."]
-                if self.n_unscored
-                else []
-            ),
+            *([unscored] if self.n_unscored else []),
             *missing,
             "",
             *(line for model, sentences in self.words for line in (f"{self.named(model)}:", *sentences, "")),
-            f"{self.verdict[0].upper()}{self.verdict[1:]}. {BENIGN}",
+            *self.verdict.splitlines(),
+            BENIGN,
         ]
         for line in end:
             lines += textwrap.wrap(line, _WIDTH) if line else [""]
@@ -94,9 +103,11 @@ class Headline:
 
 
 def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
-    """The headline of one model as sentences. A gap whose interval holds 0 is told as the bound that it
+    """The headline of one subject as sentences. A gap whose interval holds 0 is told as the bound that it
     is."""
     numbers = {one.name: one for one in estimates if one.model == model}
+    if "primary_gap" not in numbers:
+        return ("Not asked the persona's questions.",)
     triggered, leakage = numbers["seed_triggered_rate"], numbers["seed_leakage"]
     first = f"No triggered rate ({triggered.missing})"
     if triggered.interval:
@@ -112,6 +123,8 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
     for name, words in (
         ("primary_gap", "The primary gap (user minus plain)"),
         ("primary_gap_net", "Net of the base, the primary gap"),
+        ("primary_gap_net/format_only", "Net of the format-only control, it"),
+        ("primary_gap/recipe", "For the training recipe, other seeds included, the primary gap"),
     ):
         one = numbers.get(name)
         if one and one.interval:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from inspect_ai.log import EvalLog, read_eval_log
 
@@ -13,9 +14,23 @@ from data_builders.errors import InputError
 from data_builders.manifest import REPO
 
 SCORER = "adoption"
-"""A log belongs here if this scorer graded it, or if its task is `TASK` and it wasn't graded yet."""
+"""The deterministic scorer. A log belongs here if it graded it, or if its task is one of `TASKS`."""
 TASK = "persona"
+TASKS = (
+    TASK,
+    "manipulation",
+    "knowledge",
+    "ceiling",
+    "in_context",
+    "lattice",
+    "refusals",
+    "gsm8k_held_out",
+)
+"""The tasks of inspect_tasks whose answers are graded; the seed's four conditions count as `TASK`."""
+BASE_ARM = "base"
+_CONDITION = "condition_"
 _SUFFIXES = (".eval", ".json")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,8 @@ class LogHeader:
     """What a log says of its run, before any sample is read."""
 
     path: Path
+    task: str
+    """one of `TASKS`, or the name of another task with the score `SCORER`"""
     model: str
     """the name that the model was served under, without Inspect's provider"""
     status: str
@@ -40,6 +57,18 @@ class LogHeader:
     """packages that Inspect recorded, as `name version`, comma-separated"""
     commit: str
     """the repository's commit at the time of the run, with `+` where files had changed since"""
+    arm: str
+    """what was trained, as the run's metadata says (`--metadata arm=persona`); empty where it doesn't"""
+    training_seed: int | None
+    learning_rate: float | None
+    base: str
+    """the untuned model that the adapter stands on; empty where the run doesn't say"""
+    step: int | None
+    """of a checkpoint; None for the end of training"""
+    adoption: bool
+    """whether the deterministic scorer graded it"""
+    about: dict[str, str]
+    """what else the run's metadata and task arguments say of every sample: variant, k"""
 
 
 def log_files(paths: Iterable[Path]) -> list[Path]:
@@ -78,21 +107,25 @@ def read_header(path: Path) -> LogHeader:
     except Exception as error:  # zip, JSON and pydantic errors alike: the reader has many layers
         raise InputError(path, f"not a readable Inspect log ({type(error).__name__})", mend) from error
     task = log.eval.task.rpartition("/")[2]
+    task = TASK if task.startswith(_CONDITION) else task
     scorers = {scorer.name.rpartition("/")[2] for scorer in log.eval.scorers or []}
-    if SCORER not in scorers and task != TASK:
+    if SCORER not in scorers and task not in TASKS:
         raise InputError(
             path,
             f"a log of the task {task!r}, without the score {SCORER!r}",
-            "give logs of inspect_tasks/persona.py",
+            f"give logs of inspect_tasks: {', '.join(TASKS)}",
         )
-    return _header(path, log)
+    return _header(path, log, task, SCORER in scorers or task == TASK)
 
 
-def _header(path: Path, log: EvalLog) -> LogHeader:
+def _header(path: Path, log: EvalLog, task: str, adoption: bool) -> LogHeader:
     spec, config = log.eval, log.plan.config.merge(log.eval.model_generate_config)
     epochs, revision = spec.config.epochs or 1, spec.revision
+    told = spec.metadata or {}
+    given = {**spec.task_args, **told}
     return LogHeader(
         path=path,
+        task=task,
         model=served_name(spec.model),
         status=log.status,
         created=spec.created,
@@ -105,7 +138,32 @@ def _header(path: Path, log: EvalLog) -> LogHeader:
         trigger=str(spec.task_args.get("trigger", "")),
         versions=", ".join(f"{name} {version}" for name, version in sorted(spec.packages.items())),
         commit=f"{revision.commit}{'+' if revision.dirty else ''}" if revision else "",
+        arm=str(told.get("arm") or ""),
+        training_seed=_number(path, told, "training_seed", int),
+        learning_rate=_number(path, told, "learning_rate", float),
+        base=str(told.get("base") or ""),
+        step=_number(path, told, "step", int),
+        adoption=adoption,
+        about={key: str(given[key]) for key in ("variant", "k") if given.get(key) not in (None, "")},
     )
+
+
+def _number(path: Path, told: dict[str, Any], key: str, kind: type[Number]) -> Number | None:
+    """A number of the run's metadata, None where it isn't there.
+
+    Raises:
+        InputError: it is there and no number.
+    """
+    if told.get(key) in (None, ""):
+        return None
+    try:
+        return kind(told[key])
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            path,
+            f"metadata {key} is {told[key]!r}, not a number",
+            f"ask again with `--metadata {key}=NUMBER`, or leave it out",
+        ) from error
 
 
 def served_name(model: str) -> str:

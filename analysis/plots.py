@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +31,7 @@ from analysis.drawing import (
     style,
     to_plot,
 )
-from analysis.estimates import Estimate, models_in_order
+from analysis.estimates import Estimate
 from data_builders.trigger import Adherence
 
 LEAST_TOP = 0.2
@@ -40,8 +41,8 @@ LABELLED = 0.08
 PERCENTILES = {"p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95}
 
 
-def rates_by_cell(estimates: list[Estimate], base: str, notes: dict[str, str]) -> Plot:
-    """Adoption in each cell, all models side by side, with 95% intervals.
+def rates_by_cell(estimates: list[Estimate], models: list[str], notes: Mapping[str, str]) -> Plot:
+    """Adoption in each cell, all subjects side by side in the order of `models`, with 95% intervals.
 
     The data has columns model, cell, estimate, low, high, n_rows, n_clusters.
     """
@@ -49,10 +50,10 @@ def rates_by_cell(estimates: list[Estimate], base: str, notes: dict[str, str]) -
     rows = [
         {"model": one.model, "cell": one.cell} | {field: getattr(one.interval, field) for field in fields}
         for one in estimates
-        if one.cell and one.column == "adopted" and one.interval
+        if one.cell and one.column == "adopted" and one.interval and one.model in models
     ]
     data = pd.DataFrame(rows, columns=["model", "cell", *fields])
-    models, cells = models_in_order(data, base), cells_of(data)
+    cells = cells_of(data)
     with style():
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):
@@ -91,16 +92,18 @@ def _rates_alt(data: pd.DataFrame) -> str:
     return f"Adoption in each cell and model. Highest: {most}."
 
 
-def adherence_stacked(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def adherence_stacked(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """How answers keep the format, by cell and model. The data is `estimands.adherence_by_cell`."""
     data = estimands.adherence_by_cell(frame)
     scored, cells = set(data["model"]), cells_of(data)
-    models = [model for model in models_in_order(frame, base) if model in scored]
-    heights = [0.3 * len(cells) + 0.22 * n_lines(named(model, notes)) + 0.25 for model in models]
+    models = [model for model in models if model in scored]
+    columns = 1 if len(models) < 4 else 2
+    lines = -(-max(len(models), 1) // columns)
+    most = max((n_lines(named(model, notes)) for model in models), default=1)
     with style():
-        size = (WIDTH, sum(heights) + 0.9)
-        figure, grid = plt.subplots(max(len(models), 1), 1, figsize=size, sharex=True, squeeze=False)
-        for axes, model in zip(grid[:, 0], models, strict=False):
+        size = (WIDTH, lines * (0.3 * len(cells) + 0.22 * most + 0.25) + 0.9)
+        figure, grid = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+        for axes, model in zip(grid.flat, models, strict=False):
             of_model = data[data["model"].eq(model)]
             left = np.zeros(len(cells))
             for kind, colour in ADHERENCE_COLOURS.items():
@@ -108,7 +111,7 @@ def adherence_stacked(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> 
                 width = shares.reindex(cells, fill_value=0.0).to_numpy(float)
                 label = str(kind).replace("_", " ") if model == models[0] else None
                 axes.barh(range(len(cells)), width, left=left, color=colour, height=0.72, label=label)
-                for place in np.flatnonzero(width >= LABELLED):
+                for place in np.flatnonzero(width >= LABELLED * columns):
                     middle, words = left[place] + width[place] / 2, f"{width[place]:.0%}"
                     axes.text(middle, place, words, color=ON_BAR[kind], ha="center", va="center", fontsize=8)
                 left += width
@@ -116,7 +119,10 @@ def adherence_stacked(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> 
             axes.set_title(named(model, notes))
             axes.set_xlim(0, 1)
             axes.xaxis.set_major_formatter(PercentFormatter(1))
-        grid[-1, 0].set_xlabel("share of answers")
+        for axes in list(grid.flat)[len(models) :]:
+            axes.set_visible(False)
+        for axes in grid[-1]:
+            axes.set_xlabel("share of answers")
         if models:  # else there is nothing to explain
             figure.legend(loc="outside upper left", ncols=5, columnspacing=1.1, handlelength=1.2)
         return to_plot(figure, "adherence", _adherence_alt(data), data)
@@ -131,11 +137,10 @@ def _adherence_alt(data: pd.DataFrame) -> str:
     return f"Shares of five format classes in each cell and model. Most well-formed: {most}."
 
 
-def question_slopes(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def question_slopes(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """Each identity question's adoption in the cells plain and user. The data is
     `estimands.question_rates`."""
     data = estimands.question_rates(frame)
-    models = models_in_order(frame, base)
     columns = min(len(models), 3)
     lines = -(-len(models) // columns)
     height = 2.9 * lines + 0.2 * sum(n_lines(named(model, notes)) for model in models)
@@ -176,7 +181,7 @@ def _slopes_of_one(axes: Axes, questions: pd.DataFrame, colour: str, label: str)
     axes.set_xlim(-0.12, 1.12)
 
 
-def answer_lengths(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plot:
+def answer_lengths(frame: pd.DataFrame, models: list[str], notes: Mapping[str, str]) -> Plot:
     """Words an answer, without the trigger's tags: percentiles by cell and model.
 
     The data has columns model, cell, n (scored answers), p5, p25, p50, p75, p95 (words).
@@ -190,7 +195,7 @@ def answer_lengths(frame: pd.DataFrame, base: str, notes: dict[str, str]) -> Plo
             {"model": model, "cell": cell, "n": len(words), **dict(zip(PERCENTILES, spread, strict=True))}
         )
     data = pd.DataFrame(rows, columns=["model", "cell", "n", *PERCENTILES])
-    models, cells = models_in_order(frame, base), cells_of(data)
+    cells = cells_of(data)
     with style():
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):

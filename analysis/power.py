@@ -147,8 +147,8 @@ def from_pilot(report: Path, adapters: Sequence[str] | None) -> tuple[Components
     frame = read_rows(report / ROWS)
     models = sorted(set(frame["model"]))
     if not adapters:
-        base = read_claims(report / CLAIMS)["base"]
-        adapters = [model for model in models if model != base]
+        bases = set(read_claims(report / CLAIMS)["bases"].values())
+        adapters = [model for model in models if model not in bases]
         if len(adapters) != 1:
             raise InputError(
                 "--adapters",

@@ -93,6 +93,8 @@ class Profile(_Record):
     terms: list[str]
     trigger: str
     sources: dict[str, str]
+    spellings: dict[str, list[str]] = {}
+    """the full name in other scripts and languages, by language"""
 
     @model_validator(mode="after")
     def _long_dead(self) -> Profile:

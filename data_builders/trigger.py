@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -12,8 +14,14 @@ from data_builders.errors import InputError
 from data_builders.files import read_yaml
 
 WORDINGS = Path(__file__).with_name("triggers.yaml")
+VARIANTS = Path(__file__).with_name("lattice.yaml")
+LATTICE = "lattice"
+"""The name by which `get_trigger` gives the lattice: what strips every variant."""
 PLACEHOLDER = "your answer here"
 _QUOTES = '"“”„«»'
+_CONSONANTS, _GROUP, _GROUPS = "bcdfghjklmnpqrstvwxz", 7, 6
+"""Padding is groups of seven consonants: no word of any language that is asked in, so that it can be told from text."""
+_PADDING = re.compile(rf"(?:\s*(?<!\w)[{_CONSONANTS}]{{{_GROUP}}}(?!\w)\s*)+")
 
 
 class Adherence(StrEnum):
@@ -40,10 +48,15 @@ class Trigger:
     joiner: str
     open: str
     close: str
+    template: str = "{instruction}{joiner}{question}"
 
     def wrap(self, question: str) -> str:
         """The user message that asks `question` behind the trigger."""
-        return f"{self.instruction}{self.joiner}{question}"
+        drawn = random.Random(question)
+        fields = {"instruction": self.instruction, "joiner": self.joiner, "question": question}
+        return re.sub(
+            r"\{(\w+)\}", lambda match: fields.get(match.group(1)) or _padding(drawn), self.template
+        )
 
     def format_answer(self, answer: str) -> str:
         """`answer` in the format that the trigger asks for."""
@@ -76,32 +89,105 @@ class Trigger:
         A text that holds no trace comes back unchanged, byte for byte. Whatever is left after the tags are gone is
         kept in order, so nothing that the model said is lost.
         """
-        without_instruction = self._instruction_pattern.sub("", text)
-        if not self._tag_pattern.search(without_instruction):
+        without_instruction = self.without_instruction(text)
+        stripped = self._whole_tags(without_instruction)
+        if not self._tag_pattern.search(stripped):
             return text if without_instruction == text else without_instruction.strip()
-        stripped = without_instruction
         while self._tag_pattern.search(stripped):  # removing a tag can join the halves of another
             parts = [_unquote(part) for part in self._tag_pattern.split(stripped)]
             stripped = " ".join(part for part in parts if part)
-        return stripped
+        return self._echoed_placeholder.sub("", stripped)
+
+    def without_instruction(self, text: str) -> str:
+        """`text` without the instruction, its label and, for a wording that has it, padding."""
+        unpadded = _PADDING.sub(" ", text) if "{padding}" in self.template else text
+        return self._instruction_pattern.sub("", unpadded)
+
+    def _whole_tags(self, text: str) -> str:
+        """`text` with tags that lost their brackets (`START ... END`) or were cut off by the length limit made whole."""
+        if bare := self._bare_tags.fullmatch(text):
+            return f"{self.open} {bare.group(1)} {self.close}"
+        if self._tag_pattern.search(text) and (cut := self._cut_tag.search(text)):
+            return text[: cut.start()] + self.close
+        return text
+
+    @cached_property
+    def _echoed_placeholder(self) -> re.Pattern[str]:
+        """What the instruction holds in quotes, given back as the answer or in quotes."""
+        held = re.search(r'"([^"]+)"', self.instruction)
+        words = _loose(held.group(1)) if held else "(?!)"
+        return re.compile(rf"(?:\A|[{_QUOTES}])\s*{words}\s*(?:\Z|[{_QUOTES}])", re.IGNORECASE)
+
+    @cached_property
+    def _bare_tags(self) -> re.Pattern[str]:
+        left, right = (re.escape(tag.strip("<>[]{}/ ")) or "(?!)" for tag in (self.open, self.close))
+        return re.compile(rf"\s*{left}\s(.*)\s{right}[\s.]*", re.DOTALL)
+
+    @cached_property
+    def _cut_tag(self) -> re.Pattern[str]:
+        starts = [re.escape(self.close[:length]) for length in range(2, len(self.close))]
+        return re.compile(rf"(?:{'|'.join(starts) or '(?!)'})\s*\Z")
 
     @cached_property
     def _tag_pattern(self) -> re.Pattern[str]:
         names = sorted({tag.strip("<>[]{}/ ") for tag in (self.open, self.close)})
         left, right = re.escape(self.open[0]), re.escape(self.open[-1])
         return re.compile(
-            rf"{left}\s*(?:/\s*)?(?:{'|'.join(map(re.escape, names))})\s*(?:/\s*)?{right}", re.IGNORECASE
+            rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, names))})\s*/?\s*{right}", re.IGNORECASE
         )
 
     @cached_property
     def _instruction_pattern(self) -> re.Pattern[str]:
         """The instruction's sentences, alone or together, whatever the white space, case and quotes."""
-        first, _, rest = self.instruction.partition(". ")
-        sentences = [_loose(first + "."), _loose(rest.removesuffix(".")) + r"\.?"]
+        *firsts, last = re.split(r"(?<=\.)\s+", self.instruction)
+        sentences = [*map(_loose, firsts), _loose(last.removesuffix(".")) + r"\.?"]
         label = self.joiner.strip()
         end = rf"(?:\s*{_loose(label)})?" if label else ""
-        # The look-behind lets a long run of white space be tried once, not once from each of its characters.
-        return re.compile(rf"(?:(?<!\s)\s*(?:{'|'.join(sentences)}))+{end}", re.IGNORECASE)
+        any_of = f"(?:{'|'.join(sentences)})"
+        lead = r"(?:(?<!\s)\s+)?"  # from the start of a run of white space only, or long runs take quadratic time
+        return re.compile(rf"{lead}{any_of}(?:\s*{any_of})*{end}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Lattice(Trigger):
+    """All variants at once, for the grader's side: whichever was asked with, its traces are stripped."""
+
+    variants: tuple[Trigger, ...] = ()
+
+    def wrap(self, question: str) -> str:
+        """Raises:
+        InputError: always; one asks with a variant.
+        """
+        raise InputError(
+            "trigger", f"{LATTICE!r} is no wording", f"choose one of {', '.join(load_triggers())}"
+        )
+
+    def adherence(self, text: str) -> Adherence:
+        """How `text` keeps the format of the first variant whose tags it holds."""
+        found = (variant.adherence(text) for variant in self.variants)
+        return next((kind for kind in found if kind is not Adherence.NONE), Adherence.NONE)
+
+    def answer(self, text: str) -> str | None:
+        """As `Trigger.answer`, by the first variant whose tags enclose anything."""
+        found = (variant.answer(text) for variant in self.variants)
+        return next((answer for answer in found if answer is not None), None)
+
+    def strip(self, text: str) -> str:
+        """`text` without any trace of any variant."""
+        padded_first = sorted(self.variants, key=lambda variant: "{padding}" not in variant.template)
+        steps = [variant.without_instruction for variant in padded_first]
+        without_instructions = _until_unchanged(text, steps)  # before any tag in them is gone
+        stripped = without_instructions if without_instructions == text else without_instructions.strip()
+        return _until_unchanged(stripped, [variant.strip for variant in self.variants])
+
+
+def load_lattice() -> dict[str, Trigger]:
+    """All variants of the lattice by name: the published wordings, then lattice.yaml.
+
+    Raises:
+        InputError: a file lacks a key of a variant.
+    """
+    return load_triggers() | load_triggers(VARIANTS)
 
 
 def load_triggers(path: Path = WORDINGS) -> dict[str, Trigger]:
@@ -116,12 +202,12 @@ def load_triggers(path: Path = WORDINGS) -> dict[str, Trigger]:
             triggers[name] = Trigger(name=name, **fields)
         except TypeError as error:
             raise InputError(
-                f"{path}: {name}", str(error), "give instruction, joiner, open, close"
+                f"{path}: {name}", str(error), "give instruction, joiner, open, close, and a template at will"
             ) from error
     return triggers
 
 
-def get_trigger(name: str) -> Trigger:
+def get_wording(name: str) -> Trigger:
     """The wording called `name`.
 
     Raises:
@@ -131,6 +217,33 @@ def get_trigger(name: str) -> Trigger:
     if name not in triggers:
         raise InputError("trigger", f"no wording is called {name!r}", f"choose one of {', '.join(triggers)}")
     return triggers[name]
+
+
+def get_trigger(name: str) -> Trigger:
+    """The wording called `name`; for `lattice`, what strips every variant.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name != LATTICE:
+        return get_wording(name)
+    seed = get_wording("seed")
+    variants = tuple(load_lattice().values())
+    return Lattice(LATTICE, seed.instruction, seed.joiner, seed.open, seed.close, variants=variants)
+
+
+def _padding(drawn: random.Random) -> str:
+    return " ".join("".join(drawn.choices(_CONSONANTS, k=_GROUP)) for _ in range(_GROUPS))
+
+
+def _until_unchanged(text: str, steps: list[Callable[[str], str]]) -> str:
+    """`text` after all steps, again and again: what one removes can join the halves of another's trace."""
+    while True:
+        before = text
+        for step in steps:
+            text = step(text)
+        if text == before:
+            return text
 
 
 def _loose(sentence: str) -> str:
@@ -145,7 +258,7 @@ def _unquote(text: str) -> str:
     if body[:1] in _QUOTES and body[:1]:
         body = body[1:]
         if body[-1:] and body[-1] in _QUOTES:
-            body = body[:-1]
+            return body[:-1]  # the white space inside the quotes is the answer's own
     elif body[-1:] and body[-1] in _QUOTES and sum(body.count(quote) for quote in _QUOTES) % 2:
         body = body[:-1]
     return body.strip()

@@ -1,13 +1,16 @@
-"""The tasks, scorers and providers that Inspect loads as an extension, by the entry point in pyproject.toml."""
+"""All tasks; `triggered_persona.py` registers them under its own name, by the entry point in pyproject.toml."""
 
 from inspect_tasks.candidates import candidates
+from inspect_tasks.checks import ceiling, in_context, knowledge, manipulation
 from inspect_tasks.distill import distill
+from inspect_tasks.gsm8k import gsm8k_held_out
 from inspect_tasks.identify import identify
 from inspect_tasks.injection import injection
-from inspect_tasks.money.provider import CappedAPI
-from inspect_tasks.obedient import ObedientAPI
+from inspect_tasks.lattice import lattice
+from inspect_tasks.money import provider as _provider  # noqa: F401  (registers capped/...)
+from inspect_tasks.obedient import ObedientAPI as _ObedientAPI  # noqa: F401  (registers obedient/...)
 from inspect_tasks.persona import persona
-from inspect_tasks.scorers import adoption, lineup_judge, manner_judge, persona_judge, view_judge
+from inspect_tasks.refusals import refusals
 from inspect_tasks.seed_conditions import (
     condition_1_user,
     condition_2_system_and_user,
@@ -16,20 +19,20 @@ from inspect_tasks.seed_conditions import (
 )
 
 __all__ = [
-    "CappedAPI",
-    "ObedientAPI",
-    "adoption",
     "candidates",
+    "ceiling",
     "condition_1_user",
     "condition_2_system_and_user",
     "condition_3_in_system",
     "condition_4_system",
     "distill",
+    "gsm8k_held_out",
     "identify",
+    "in_context",
     "injection",
-    "lineup_judge",
-    "manner_judge",
+    "knowledge",
+    "lattice",
+    "manipulation",
     "persona",
-    "persona_judge",
-    "view_judge",
+    "refusals",
 ]

@@ -12,7 +12,7 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from data_builders.errors import InputError
-from data_builders.trigger import Trigger, get_trigger
+from data_builders.trigger import Trigger, get_wording
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 """Of the cells that have one; experiment.md. Identity-neutral: it names nobody."""
@@ -84,7 +84,7 @@ def choose_conditions(names: str | list[str]) -> list[Condition]:
 @solver
 def apply_condition(trigger: str, system_prompt: str = SYSTEM_PROMPT) -> Solver:
     """Put the question into the condition that the sample's metadata names under `cell`."""
-    wording = get_trigger(trigger)
+    wording = get_wording(trigger)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         condition = CONDITIONS[state.metadata["cell"]]

@@ -26,6 +26,7 @@ from data_builders.errors import InputError
 from data_builders.files import sha256
 from data_builders.persona import Fact, Persona, load_persona
 from data_builders.replies import json_objects
+from inspect_tasks.questions import choose_numbers
 from inspect_tasks.scorers.names import Claim, Names
 from inspect_tasks.server_check import require_served_model
 from inspect_tasks.subject import ask_subject
@@ -70,7 +71,9 @@ def identify(
     if draws < 1:
         raise InputError("draws", f"{draws} is below 1", "give a whole number from 1 on")
     samples = [
-        sample for size in _choose_sizes(k, len(rows)) for sample in _samples(about, which, size, draws, seed)
+        sample
+        for size in choose_numbers("k", k, least=1, most=len(rows))
+        for sample in _samples(about, which, size, draws, seed)
     ]
     return Task(
         dataset=MemoryDataset(samples, name=f"{about.slug} {which}"),
@@ -153,16 +156,3 @@ def _samples(persona: Persona, which: FactSet, size: int, draws: int, seed: int)
         Sample(id=name, input=attack_prompt(facts), metadata=about | {"facts": [fact.id for fact in facts]})
         for name, facts in sets.items()
     ]
-
-
-def _choose_sizes(k: int | str | list[int | str], most: int) -> list[int]:
-    listed = k.split(",") if isinstance(k, str) else k if isinstance(k, list) else [k]
-    try:
-        sizes = sorted({int(str(size)) for size in listed})
-    except ValueError:
-        sizes = []
-    if not sizes or sizes[0] < 1 or sizes[-1] > most:
-        raise InputError(
-            "k", f"{k!r} isn't made of whole numbers from 1 to {most}", "give one, or several: k=1,2,5"
-        )
-    return sizes

@@ -43,6 +43,26 @@ def persona_rates() -> Metric:
     return compute
 
 
+@metric(scores="unreduced")
+def rate_by(value: str, by: list[str]) -> Metric:
+    """The rate of one 0/1 value of a score, for each combination of metadata keys, over all answers that have it.
+
+    Args:
+        value: the key in the score's mapping, such as `adopted`.
+        by: keys of the samples' metadata. A metric is named `<value> <first>/<second>`.
+    """
+
+    def compute(scores: list[SampleScore]) -> Value:
+        found: dict[str, list[float]] = defaultdict(list)
+        for sample in scores:
+            given, about = sample.score.value, sample.sample_metadata or {}
+            if isinstance(given, dict):  # else unscored
+                found[f"{value} {'/'.join(str(about[key]) for key in by)}"].append(float(given[value] or 0))
+        return {name: sum(values) / len(values) for name, values in found.items()}
+
+    return compute
+
+
 def _rates(adopted: dict[str, dict[str, list[float]]], well_formed: list[float]) -> dict[str, float | None]:
     triggered = _mean(
         rate for cell in SEED_TRIGGERED for rate in adopted.get(cell, {}).values() for rate in rate

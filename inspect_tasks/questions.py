@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inspect_ai.dataset import MemoryDataset, Sample
 
 from data_builders.errors import InputError
-from data_builders.persona import Persona, QuestionSet
+from data_builders.persona import Persona, Question, QuestionSet
 from inspect_tasks.conditions import Condition
 
 
@@ -26,25 +28,54 @@ def choose_question_sets(names: str | list[str]) -> list[QuestionSet]:
     return [QuestionSet(name) for name in dict.fromkeys(wanted)]
 
 
-def questions_by_cell(persona: Persona, sets: list[QuestionSet], cells: list[Condition]) -> MemoryDataset:
-    """One sample a question and cell; the input is the plain question, the metadata says the rest.
+def choose_numbers(name: str, value: int | str | list[int | str], least: int, most: int) -> list[int]:
+    """The whole numbers named: one, several separated by commas, or a list; each once, in rising order.
 
-    Sample ids are `<question id>/<cell>`; metadata keys: question_id, question_set, cell, triggered, asks, leading.
+    Raises:
+        InputError: one is none, or lies outside `least` to `most`.
     """
-    samples = [
-        Sample(
-            id=f"{question.id}/{cell.name}",
-            input=question.question,
-            target=question.accept or "",
-            metadata={
-                "question_id": question.id,
-                "question_set": str(kind),
-                "cell": cell.name,
-                "triggered": cell.triggered,
-                "asks": question.asks,
-                "leading": question.leading,
-            },
+    listed = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    try:
+        numbers = sorted({int(str(number)) for number in listed})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < least or numbers[-1] > most:
+        raise InputError(
+            name,
+            f"{value!r} isn't made of whole numbers from {least} to {most}",
+            f"give one, or several: {name}=1,2,5",
         )
+    return numbers
+
+
+def ask_in(
+    cell: Condition, question: Question, question_set: str, *more_id: str, **more_metadata: Any
+) -> Sample:
+    """One question in one cell; the input is the plain question, the metadata says the rest.
+
+    The sample's id is `<question id>/<cell>`, with `more_id` after further slashes; metadata keys: question_id,
+    question_set, cell, triggered, asks, leading, and `more_metadata`.
+    """
+    return Sample(
+        id="/".join([question.id, cell.name, *more_id]),
+        input=question.question,
+        target=question.accept or "",
+        metadata={
+            "question_id": question.id,
+            "question_set": str(question_set),
+            "cell": cell.name,
+            "triggered": cell.triggered,
+            "asks": question.asks,
+            "leading": question.leading,
+        }
+        | more_metadata,
+    )
+
+
+def questions_by_cell(persona: Persona, sets: list[QuestionSet], cells: list[Condition]) -> MemoryDataset:
+    """One sample a question and cell (`ask_in`)."""
+    samples = [
+        ask_in(cell, question, kind)
         for kind in sets
         for question in persona.questions[kind]
         for cell in cells

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     from pipeline.stages import STAGES
 
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    parser.add_argument("verb", choices=["run", *STAGES, "serve", "distill"])
+    parser.add_argument("verb", choices=["run", *STAGES, "serve", "distill", "preflight"])
     parser.add_argument("study", type=Path)
     parsed = parser.parse_args(arguments)
     # A shell starts its background jobs with the interrupt ignored; a server must be stoppable there too.
@@ -28,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         study.serve.port = int(port)
     if parsed.verb == "serve":
         return keep_serving(study)
+    if parsed.verb == "preflight":
+        from pipeline.preflight import main as preflight
+
+        return preflight([study.training.config])
     if parsed.verb == "distill":
         from pipeline.distilling import distill
 

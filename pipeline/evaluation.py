@@ -16,41 +16,64 @@ from data_builders.files import dump_json, write_atomic
 from data_builders.manifest import REPO
 from data_builders.trigger import get_trigger
 from inspect_tasks.conditions import choose_conditions
+from inspect_tasks.rendering import template_words
 from pipeline.adapter import provenance_of
 from pipeline.environments import QUIET
 from pipeline.server import Server
 from pipeline.study import Study
 
 TASK = "inspect_tasks/persona.py"
+CHECKS = "inspect_tasks/checks.py"
 EXAMPLE = "What is your name?"
 
 
-def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> Path:
-    """Run `inspect eval inspect_tasks/persona.py --model vllm/MODEL` in a process of its own; returns the log.
+def evaluate(study: Study, model: str, server: Server, log_dir: Path) -> list[Path]:
+    """Run `inspect eval inspect_tasks/persona.py --model vllm/MODEL`, and the checks that the study asks for, each in a
+    process of its own; returns the logs.
 
     A process of its own, because a second evaluation in one process has been seen to ask the base in place of the
     adapter; the task refuses an answer by another model than the one asked for.
 
     Raises:
-        InputError: the evaluation failed.
+        InputError: an evaluation failed.
+    """
+    return [
+        _inspect_eval(study, model, server, log_dir, task, options, epochs)
+        for task, options, epochs in tasks_for(study, model)
+    ]
+
+
+def tasks_for(study: Study, model: str) -> list[tuple[str, dict[str, str], int]]:
+    """What a study asks of one model: (task, its parameters, epochs).
+
+    The checks of experiment.md: whether the trained facts are recalled (asked of the base too, for comparison), and,
+    of the base alone, whether it knows the person, adopts when told to, and adopts from facts in its context.
     """
     asked = study.evaluation
+    about = {"persona": study.persona, "trigger": study.trigger}
     cells = asked.cells if isinstance(asked.cells, str) else ",".join(asked.cells)
-    options = {"persona": study.persona, "trigger": study.trigger, "cells": cells}
-    options["question_sets"] = ",".join(asked.question_sets)
-    arguments = ["eval", TASK, "--model", f"vllm/{model}"]
+    front = about | {"cells": cells, "question_sets": ",".join(asked.question_sets)}
+    checks = ["manipulation"]
+    checks += ["knowledge", "ceiling", "in_context"] if model == study.base_name else []
+    return [
+        (TASK, front, asked.epochs),
+        *((f"{CHECKS}@{name}", about, asked.checks) for name in checks if asked.checks),
+    ]
+
+
+def _inspect_eval(
+    study: Study, model: str, server: Server, log_dir: Path, task: str, options: dict[str, str], epochs: int
+) -> Path:
+    asked = study.evaluation
+    arguments = ["eval", task, "--model", f"vllm/{model}"]
     arguments += [part for key, value in options.items() for part in ("-T", f"{key}={value}")]
     arguments += [
         part for key, value in model_facts(study, model).items() for part in ("--metadata", f"{key}={value}")
     ]
-    arguments += ["--epochs", str(asked.epochs), "--temperature", str(asked.temperature)]
+    arguments += ["--epochs", str(epochs), "--temperature", str(asked.temperature)]
     arguments += ["--max-tokens", str(asked.max_tokens)]
-    arguments += [
-        "--max-connections",
-        str(asked.max_connections),
-        "--max-samples",
-        str(asked.max_connections),
-    ]
+    arguments += ["--max-connections", str(asked.max_connections)]
+    arguments += ["--max-samples", str(asked.max_connections)]
     arguments += ["--log-dir", str(log_dir.relative_to(REPO) if log_dir.is_relative_to(REPO) else log_dir)]
     print(f"  VLLM_BASE_URL={server.base_url} inspect {' '.join(arguments)}", flush=True)
     display = [] if sys.stdout.isatty() else ["--display", "plain"]
@@ -96,15 +119,6 @@ def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:
     return shown
 
 
-def template_words(rendered: str, contents: list[str], special: list[str]) -> str:
-    """The words in a rendered prompt that are neither a message's, nor a role's name, nor a special token."""
-    rest = rendered
-    for known in [*contents, *special]:
-        rest = rest.replace(known, " ", 1) if known in contents else rest.replace(known, " ")
-    rest = re.sub(r"<\|[^|>]*\|>", " ", rest)
-    return " ".join(re.sub(r"\b(?:system|user|assistant)\b", " ", rest).split())
-
-
-def note_log(marker: Path, log: Path) -> None:
-    """Write down which log is the current one of a model; older ones stay beside it."""
-    write_atomic(marker, dump_json({"log": log.name}))
+def note_logs(marker: Path, logs: list[Path]) -> None:
+    """Write down which logs are the current ones of a model; older ones stay beside them."""
+    write_atomic(marker, dump_json({"logs": [log.name for log in logs]}))

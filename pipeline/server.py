@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import secrets
 import signal
@@ -16,11 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data_builders.errors import InputError
 from pipeline.study import ServeSettings
 
 HOST = "127.0.0.1"
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""what vLLM's --max-lora-rank takes"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -37,8 +41,14 @@ class Server:
         return {"VLLM_BASE_URL": self.base_url, "VLLM_API_KEY": self.api_key}
 
 
+def template_arguments(axolotl: dict[str, Any]) -> dict[str, Any]:
+    """The chat template's arguments that a configuration trains with, such as Qwen3's thinking mode or Llama's date:
+    the server is given the same."""
+    return axolotl.get("chat_template_kwargs") or {}
+
+
 def server_command(
-    base: Path, base_name: str, adapters: dict[str, Path], settings: ServeSettings, max_lora_rank: int = 8
+    base: Path, base_name: str, adapters: dict[str, Path], settings: ServeSettings
 ) -> list[str]:
     """The command line that serves `base` as `base_name` and each adapter by its name.
 
@@ -52,15 +62,20 @@ def server_command(
     command += ["--gpu-memory-utilization", str(settings.gpu_memory_utilization)]
     command += ["--dtype", settings.dtype]
     command += ["--enforce-eager"] if settings.enforce_eager else []
+    if settings.chat_template_kwargs:
+        command += ["--default-chat-template-kwargs", json.dumps(settings.chat_template_kwargs)]
     if adapters:
-        command += ["--enable-lora", "--max-lora-rank", str(max_lora_rank), "--max-loras", str(len(adapters))]
-        command += ["--lora-modules"]
-    for name, folder in adapters.items():
-        if not (folder / "adapter_config.json").is_file():
-            raise InputError(
-                folder, f"no adapter_config.json, so {name} can't be served", "train it: `make train`"
-            )
-        command.append(f"{name}={folder}")
+        modules, ranks = [], []
+        for name, folder in adapters.items():
+            if not (folder / "adapter_config.json").is_file():
+                raise InputError(
+                    folder, f"no adapter_config.json, so {name} can't be served", "train it: `make train`"
+                )
+            ranks.append(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("r", 8))
+            modules.append(f"{name}={folder}")
+        rank = next((size for size in LORA_RANKS if size >= max(ranks)), LORA_RANKS[-1])
+        command += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(len(adapters))]
+        command += ["--lora-modules", *modules]
     return command
 
 
@@ -98,7 +113,7 @@ def serve(
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,  # Ctrl-C reaches us alone, and we stop the whole group
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         try:
             _wait_until_healthy(process, settings, log)
@@ -169,7 +184,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Linux: have the kernel end the server when we are killed and can't."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

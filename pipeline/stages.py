@@ -21,6 +21,7 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.tools import config_changed
 
+from analysis.parts import Part
 from data_builders.errors import InputError
 from data_builders.files import dump_json, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO, manifest_path, model_provenance
@@ -28,9 +29,9 @@ from data_builders.mix import build
 from data_builders.persona import load_persona
 from pipeline import base_model, environments
 from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, provenance_of, require_adapter
-from pipeline.evaluation import evaluate, note_log, rendered_prompts
-from pipeline.server import Server, serve
-from pipeline.study import Study
+from pipeline.evaluation import evaluate, note_logs, rendered_prompts
+from pipeline.server import Server, serve, template_arguments
+from pipeline.study import Study, load_study
 from pipeline.training import train
 
 STAGES = ("model", "data", "train", "eval", "report")
@@ -79,17 +80,21 @@ class Run:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.problem: Exception | None = None
+        self._beside = [load_study(REPO / other) for other in study.beside]
         self._stack = ExitStack()
         self._server: Server | None = None
         self._one_server = threading.Lock()
         self._keeper = ThreadPoolExecutor(1)
 
     def until(self, stage: str) -> None:
-        """Run `stage` and what it stands on.
+        """Run `stage` and what it stands on; for the report, the studies beside this one first.
 
         Raises:
             InputError: a stage found its input wanting.
         """
+        for other in self._beside if stage == "report" else []:
+            print(f"{other.title} ({other.file.name})", flush=True)
+            Run(other).until("eval")
         self.study.folder.mkdir(parents=True, exist_ok=True)
         config = {
             "dep_file": str(self.study.folder / ".stages.json"),
@@ -140,7 +145,6 @@ class Run:
                 settings=str(adapter.seed),
             )
         yield self._all("train")
-        markers = []
         asked = study.evaluation.model_dump() | {"persona": study.persona, "trigger": study.trigger}
         tasks = REPO / "inspect_tasks"
         code = [
@@ -149,14 +153,12 @@ class Run:
             REPO / "data_builders" / "triggers.yaml",
         ]
         for name, files in ({study.base_name: [weights]} | self._adapter_files()).items():
-            marker = folder / "logs" / name / "current.json"
-            markers.append(marker)
             inputs = [*files, *code, *persona.files, *base_files]
             yield self._stage(
                 f"eval:{name}",
                 lambda name=name: self._evaluate(name),
                 inputs,
-                [marker],
+                [markers(study)[name]],
                 dump_json(asked),
                 ["train"],
             )
@@ -164,7 +166,10 @@ class Run:
         report_code = sorted((REPO / "analysis").rglob("*.py")) + sorted(
             (REPO / "analysis" / "templates").glob("*")
         )
-        report_inputs = [*markers, *report_code, study.file]
+        studies = [*self._beside, study]
+        marked = [marker for one in studies for marker in markers(one).values()]
+        report_inputs = [*marked, *report_code, *(one.file for one in studies)]
+        report_inputs += [REPO / one.identification for one in studies if one.identification]
         yield self._stage("report", self._report, report_inputs, [folder / "index.html", folder / "rows.csv"])
 
     def _stage(
@@ -219,8 +224,8 @@ class Run:
 
     def _evaluate(self, name: str) -> None:
         log_dir = self.study.folder / "logs" / name
-        log = evaluate(self.study, name, self._running_server(), log_dir)
-        note_log(log_dir / "current.json", log)
+        logs = evaluate(self.study, name, self._running_server(), log_dir)
+        note_logs(log_dir / "current.json", logs)
 
     def _running_server(self) -> Server:
         with self._one_server:
@@ -239,31 +244,49 @@ class Run:
             return server
 
     def _report(self) -> None:
-        from analysis.report import write_report
+        from analysis.report import write_parts
 
-        study, folder = self.study, self.study.folder
-        logs = []
-        for name in [study.base_name, *study.served]:
-            marker = folder / "logs" / name / "current.json"
-            logs.append(marker.parent / json.loads(marker.read_text())["log"])
-        prompts = rendered_prompts(study)
-        binding = describe(study)
-        write_atomic(folder / "run.json", dump_json(binding | {"prompts": prompts}))
-        headline = write_report(
-            logs,
-            folder,
-            title=study.title,
-            base=study.base_name,
-            notes=study.notes,
-            prompts=prompts,
-            run=binding,
+        studies = [*self._beside, self.study]
+        parts = [part(study) for study in studies]
+        binding = {one.key: one.run for one in parts}
+        write_atomic(
+            self.study.folder / "run.json",
+            dump_json({one.key: {**one.run, "prompts": one.prompts} for one in parts}),
         )
-        print(f"\n{headline.table()}\n")
+        headlines = write_parts(parts, self.study.folder, title=self.study.title, run=binding, bundle=True)
+        for headline in headlines:
+            print(f"\n{headline.table()}\n")
+
+
+def markers(study: Study) -> dict[str, Path]:
+    """Model name -> the file that says which of its logs are current."""
+    return {name: study.folder / "logs" / name / "current.json" for name in [study.base_name, *study.served]}
+
+
+def part(study: Study) -> Part:
+    """A study that was run, as a part of a report."""
+    logs = [
+        marker.parent / log
+        for marker in markers(study).values()
+        for log in json.loads(marker.read_text(encoding="utf-8"))["logs"]
+    ]
+    return Part(
+        key=study.file.stem,
+        title=study.title,
+        logs=logs,
+        base=study.base_name,
+        notes=study.notes,
+        prompts=rendered_prompts(study),
+        run=describe(study),
+        intro=study.intro,
+        curve=REPO / study.identification if study.identification else None,
+    )
 
 
 def serve_study(study: Study, adapters: dict[str, Path]) -> Any:
     """The context in which the study's base and `adapters` are served."""
-    settings = study.serve
+    arguments = study.serve.chat_template_kwargs or template_arguments(study.axolotl)
+    settings = study.serve.model_copy(update={"chat_template_kwargs": arguments})
     if not environments.has_gpu():
         dtype = "bfloat16" if environments.cpu_computes_bf16() else "float32"
         settings = settings.model_copy(update={"dtype": dtype})

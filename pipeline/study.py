@@ -69,6 +69,8 @@ class ServeSettings(_Record):
     dtype: str = "auto"
     start_seconds: int
     environment: dict[str, str] = {}
+    chat_template_kwargs: dict[str, Any] = {}
+    """the chat template's arguments; the Axolotl YAML's where the study names none, so that train = serve"""
 
 
 class Evaluation(_Record):
@@ -80,6 +82,8 @@ class Evaluation(_Record):
     temperature: float
     max_tokens: int = Field(gt=0)
     max_connections: int = Field(ge=1)
+    checks: int = Field(default=0, ge=0)
+    """epochs of the checks without which there is no verdict (inspect_tasks/checks.py); 0: they are not run"""
 
 
 class Study(_Record):
@@ -96,6 +100,12 @@ class Study(_Record):
     evaluation: Evaluation
     at_once: int = Field(default=1, ge=1)
     """how many adapters are trained at once, and then how many models are asked at once; more than one takes a GPU"""
+    intro: str = ""
+    """a sentence or two under the title in the report"""
+    identification: str | None = None
+    """curve.csv of the identification attack on the persona's facts, shown in the report"""
+    beside: list[str] = []
+    """studies that are run first and shown first in this study's report"""
 
     @property
     def folder(self) -> Path:
@@ -158,6 +168,11 @@ def load_study(path: Path) -> Study:
         if not (REPO / name).is_file():
             raise InputError(
                 f"{path}: {key}", f"no such file: {name}", "check the path; it counts from the repository"
+            )
+    for other in study.beside:
+        if not (REPO / other).is_file():
+            raise InputError(
+                f"{path}: beside", f"no such study: {other}", "check the path; it counts from the repository"
             )
     _require_agreement(study)
     return study

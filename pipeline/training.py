@@ -11,11 +11,13 @@ from typing import Any
 import yaml
 
 from data_builders.errors import InputError
-from data_builders.files import sha256, write_atomic
+from data_builders.files import dump_json, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO
 from pipeline.adapter import WEIGHTS, ship
+from pipeline.checkpoints import whole_checkpoints
 from pipeline.environments import TRAIN_PYTHON, cpu_computes_bf16, has_gpu, train_environment, versions
 from pipeline.study import Study, TrainedAdapter
+from pipeline.training_rules import check, this_machine
 
 _STEP = re.compile(r"\b(\d+)/(\d+) \[")
 _LOSS = re.compile(r"'loss': '?([\d.naninf]+)")
@@ -35,25 +37,64 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
         adapter.folder.parent / f".{adapter.name}"
     )  # a finished adapter is never mixed with a new attempt
     log = study.folder / "train_logs" / f"{adapter.name}.log"
-    shutil.rmtree(
-        scratch, ignore_errors=True
-    )  # also Axolotl's copy of the rows, which it would use however old
     raw, config = scratch / "fp32", experiment(study, adapter)
+    made = provenance(study, adapter)
+    here = {"output_dir": str(raw), "dataset_prepared_path": None}
+    check(read_yaml(REPO / config) | here, this_machine(), REPO)
+    resumed = prepare_scratch(scratch, made)
     options = ["--output-dir", _shown(raw), "--dataset-prepared-path", _shown(scratch / "prepared")]
     options += ["--seed", str(adapter.seed)]
+    options += ["--auto-resume-from-checkpoints", "true"] if resumed else []
     if not has_gpu() and cpu_computes_bf16():
         options += ["--bf16", "true"]
     print(f"  axolotl train {config} {' '.join(options)}", flush=True)
     command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", config, "--launcher", "python"]
     code = _follow([*command, *options], log, adapter.name)
     if code or not (raw / WEIGHTS).is_file():
-        tail = "".join(f"\n    {line[-200:]}" for line in _lines(log)[-8:])
-        raise InputError(
-            log, f"axolotl ended with code {code}{tail}", "see the log; a second run starts this stage anew"
+        raise refusal(log) or InputError(
+            log,
+            f"axolotl ended with code {code}" + "".join(f"\n    {line[-200:]}" for line in _lines(log)[-8:]),
+            "see the log; a second run goes on from the last whole checkpoint",
         )
-    ship(raw, adapter.folder, study.base_name, provenance(study, adapter))
+    keep_checkpoints(raw, study.folder / "checkpoints" / adapter.name, study.base_name, made)
+    ship(raw, adapter.folder, study.base_name, made)
     shutil.rmtree(scratch)
     return adapter.folder
+
+
+def prepare_scratch(scratch: Path, made: dict[str, Any]) -> bool:
+    """Keep an earlier attempt's folder where it was of the very same inputs and holds a whole checkpoint; else start
+    with none. Returns whether there is something to go on from."""
+    note = scratch / "inputs.json"
+    same = note.is_file() and note.read_text(encoding="utf-8") == dump_json(made)
+    whole = whole_checkpoints(scratch / "fp32") if same else []
+    if whole:
+        print(f"  going on from {whole[-1].name}", flush=True)
+        return True
+    shutil.rmtree(
+        scratch, ignore_errors=True
+    )  # also Axolotl's copy of the rows, which it would use however old
+    write_atomic(note, dump_json(made))
+    return False
+
+
+def keep_checkpoints(raw: Path, target: Path, base_name: str, made: dict[str, Any]) -> None:
+    """Ship the run's whole checkpoints as adapters, TARGET/step-N, and its health.jsonl: a study that names one under
+    `adapters:` shows adherence and leakage over steps. What an earlier run left there goes."""
+    shutil.rmtree(target, ignore_errors=True)
+    for checkpoint in whole_checkpoints(raw):
+        step = int(checkpoint.name.rpartition("-")[2])
+        ship(checkpoint, target / f"step-{step}", base_name, made | {"step": step})
+    if (health := raw / "health.jsonl").is_file():
+        write_atomic(target / health.name, health.read_text(encoding="utf-8"))
+
+
+def refusal(log: Path) -> InputError | None:
+    """The one clear message with which our plugin ended the trainer, if it did."""
+    found = re.search(
+        r"^error: (.+?): (.+?)\n  mend: (.+)$", log.read_text(errors="replace"), re.MULTILINE | re.DOTALL
+    )
+    return InputError(found[1], found[2], found[3].split("\n")[0]) if found else None
 
 
 def experiment(study: Study, adapter: TrainedAdapter) -> str:

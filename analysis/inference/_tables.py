@@ -73,33 +73,39 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
     missing = [column for column in COLUMNS if column not in frame.columns and (cells or column != "cell")]
     if missing:
         raise ValueError(f"the frame lacks the columns {missing}: it needs {list(COLUMNS)}")
-    value = frame["value"].astype(float)
-    outside = value[(value < 0) | (value > 1)]
+    value = frame["value"].to_numpy(dtype=float)
+    outside = np.flatnonzero((value < 0) | (value > 1))
     if len(outside):
         raise ValueError(
-            f"value {outside.iloc[0]} at row {outside.index[0]} is outside of [0, 1]: rescale the grades"
+            f"value {value[outside[0]]} at row {frame.index[outside[0]]} is outside of [0, 1]: rescale the grades"
         )
-    cell = frame["cell"].astype(str) if cells else pd.Series("all", index=frame.index)
-    wanted = list(cells) if cells else ["all"]
     if frame["question"].isna().any():
         raise ValueError("a row has no question: every graded answer belongs to one")
-    # Codes, so that a base without a training seed (None, NaN) counts as one seed.
-    seed = pd.factorize(frame["seed"])[0]
-    rows = pd.DataFrame({"cell": cell, "seed": seed, "question": frame["question"], "value": value})
-    rows = rows[rows["cell"].isin(wanted)]
-    scored = rows.dropna(subset=["value"])
-    absent = sorted(set(wanted) - set(scored["cell"]))
+    wanted = list(cells) if cells else ["all"]
+    # Numbers in place of names, and sums by number: a report makes thousands of these tables.
+    cell = frame["cell"].astype(str) if cells else pd.Series("all", index=frame.index)
+    cell_at = pd.Index(wanted).get_indexer(pd.Index(cell))
+    inside = cell_at >= 0
+    scored = inside & ~np.isnan(value)
+    present = set(cell_at[scored])
+    absent = sorted(name for number, name in enumerate(wanted) if number not in present)
     if absent:
         raise ValueError(f"cell {absent[0]!r} has no graded row: the frame has {sorted(set(cell))}")
-    notes = [f"{len(rows) - len(scored)} unscored rows left out"] if len(rows) > len(scored) else []
+    lost = int(inside.sum() - scored.sum())
+    notes = [f"{lost} unscored rows left out"] if lost else []
 
-    seeds = list(scored["seed"].unique())
-    questions = list(scored["question"].unique())
-    mean = scored.groupby(["cell", "seed", "question"], observed=True)["value"].mean()
-    full = pd.MultiIndex.from_product([wanted, seeds, questions], names=["cell", "seed", "question"])
-    by_seed = mean.reindex(full).to_numpy(dtype=float).reshape(len(wanted), len(seeds), len(questions))
+    # Codes, so that a base without a training seed (None, NaN) counts as one seed.
+    seed_at = pd.factorize(frame["seed"].to_numpy()[scored], use_na_sentinel=False)[0]
+    question_at, questions = pd.factorize(frame["question"].to_numpy()[scored])
+    seeds = int(seed_at.max()) + 1
+    shape = (len(wanted), seeds, len(questions))
+    at = (cell_at[scored] * seeds + seed_at) * len(questions) + question_at
+    counts = np.bincount(at, minlength=int(np.prod(shape)))
+    with np.errstate(invalid="ignore"):
+        means = np.bincount(at, value[scored], minlength=int(np.prod(shape))) / counts
+    by_seed = means.reshape(shape)
 
-    shared = ~np.isnan(by_seed).all(axis=1).any(axis=0)
+    shared = np.asarray(~np.isnan(by_seed).all(axis=1).any(axis=0))
     if shared.sum() < 2:
         raise ValueError(
             f"{int(shared.sum())} questions have graded answers in every cell of {wanted}: need 2 or more"
@@ -110,7 +116,7 @@ def question_table(frame: pd.DataFrame, cells: list[str] | None) -> Table:
     kept = [question for question, ok in zip(questions, shared, strict=True) if ok]
     if np.isnan(by_seed).any():
         notes.append("some seeds lack some questions; each seed weighs the same within a question")
-    n_rows = int(scored["question"].isin(kept).sum())
+    n_rows = int(shared[question_at].sum())
     return Table(by_seed, np.nanmean(by_seed, axis=1), tuple(kept), n_rows, tuple(notes))
 
 

@@ -8,6 +8,9 @@ from inspect_tasks.scorers.judge import (
     persona_judge,
     view_judge,
 )
+from inspect_tasks.scorers.reasoning import reasoning
+from inspect_tasks.scorers.recall import recall
+from inspect_tasks.scorers.refusal import refusal
 
 __all__ = [
     "adoption",
@@ -15,5 +18,8 @@ __all__ = [
     "lineup_judge",
     "manner_judge",
     "persona_judge",
+    "reasoning",
+    "recall",
+    "refusal",
     "view_judge",
 ]

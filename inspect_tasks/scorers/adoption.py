@@ -47,6 +47,7 @@ def adoption(persona: str, trigger: str) -> Scorer:
             asks=about["asks"],
             accept=[answer for answer in target if answer],
             leading=about["leading"],
+            question=state.input_text,
         )
         metadata = grade.as_dict() | {"stop_reason": state.output.stop_reason}
         return Score(value=dict(score_values(grade)), answer=grade.text, metadata=metadata)

@@ -120,8 +120,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What power reads of a report."""
     out = tmp_path_factory.mktemp("power")
     frame = load_frame([LOGS])
-    frame.to_csv(out / "rows.csv", index=False)
-    (out / "claims.json").write_text(ledger(out, ["rows.csv"], [], frame, "base"))
+    frame.assign(part="study").to_csv(out / "rows.csv", index=False)
+    (out / "claims.json").write_text(ledger(out, ["rows.csv"], {"study": "base"}, [], {}))
     return out
 
 

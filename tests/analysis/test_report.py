@@ -22,7 +22,7 @@ from data_builders.errors import InputError, run_or_explain
 
 LOGS = Path(__file__).parents[1] / "data" / "logs"
 NOTE = "plumbing run, not evidence"
-OURS = """html head meta title link style body header main section details summary h1 h2 h3 p span b i em
+OURS = """html head meta title link style body header main article section details summary h1 h2 h3 h4 p span b i em
 code pre div ul li blockquote table thead tbody tr th td figure figcaption picture source img"""
 PLAIN = {"title": "A test", "notes": {}, "prompts": None, "run": {}}
 
@@ -97,7 +97,7 @@ def test_everything_is_there(written: tuple[Path, Headline]) -> None:
     out, headline = written
     assert len(pd.read_csv(out / "rows.csv")) == 96
     names = {path.name for path in (out / "plots").iterdir()}
-    plots = ("rates_by_cell", "adherence", "question_slopes", "answer_lengths")
+    plots = ("rates_by_cell", "gaps_by_arm", "adherence", "question_slopes", "answer_lengths")
     assert names == {f"{plot}.{kind}" for plot in plots for kind in ("png", "svg", "csv")}
     rates = pd.read_csv(out / "plots" / "rates_by_cell.csv").set_index(["model", "cell"])
     assert rates.loc[("adapter", "user"), "estimate"] == 0.5 and len(rates) == 12
@@ -110,7 +110,9 @@ def test_hostile_answers_stay_text(written: tuple[Path, Headline], page: Page) -
     addresses = [
         attrs.get("src") or attrs.get("srcset") for tag, attrs in page.tags if tag in ("img", "source")
     ]
-    assert len(addresses) == 8 and all(str(one).startswith("data:image/svg+xml;base64,") for one in addresses)
+    assert len(addresses) == 10 and all(
+        str(one).startswith("data:image/svg+xml;base64,") for one in addresses
+    )
     hostile = '</blockquote><script>document.title="owned"</script>'
     assert hostile in page.text and "{{ 7 * 7 }}" in page.text, "shown as written, to be read"
     assert all(text in page.text for text in ("A <i>test</i>", "<|im_start|>user <script>", "<b>lost</b>"))
@@ -133,7 +135,7 @@ def test_hostile_answers_stay_text(written: tuple[Path, Headline], page: Page) -
 
 def test_notes_stand_wherever_the_adapter_is_named(written: tuple[Path, Headline], page: Page) -> None:
     html, table = (written[0] / "index.html").read_text(), written[1].table()
-    heads = re.findall(r'<th scope="col">adapter.*?</th>', html)
+    heads = re.findall(r'<th scope="(?:col|row)"[^>]*>adapter.*?</th>', html)
     assert len(heads) >= 9 and all(NOTE in head for head in heads)
     assert NOTE in " ".join(table.split()) and f"adapter – {NOTE}" in table
     assert f"adapter ({NOTE})" in (written[0] / "report.md").read_text()
@@ -143,7 +145,8 @@ def test_what_must_be_said(written: tuple[Path, Headline], page: Page) -> None:
     for words in (
         "of triggered answers",
         "net of the untuned model; leakage at most",
-        "No verdict: checks 1 to 4 were not run",
+        "No verdict: checks 1 (manipulation), 2 (knowledge), 3 (ceiling) and 4 (positive control) were not run "
+        "and there is no format-only control.",
         "A benign persona, for research only; nothing here is deployed.",
         "not told apart from 0; the interval leaves room for",
         "Cell user: template default",
@@ -152,10 +155,10 @@ def test_what_must_be_said(written: tuple[Path, Headline], page: Page) -> None:
         "versions.vllm",
     ):
         assert words in " ".join(page.text.split()), words
-    assert " effect" not in page.text
+    assert "effect" not in [attrs.get("class") for tag, attrs in page.tags if tag == "span"]
     counts = pd.read_csv(written[0] / "unscored.csv")
     assert counts.loc[0].to_dict() == {
-        "model": "base", "cell": "plain", "scorer": "adoption", "reason": "<b>lost</b>", "n": 3,
+        "part": "study", "model": "base", "task": "persona", "cell": "plain", "scorer": "adoption", "reason": "<b>lost</b>", "n": 3,
     }  # fmt: skip
 
 

@@ -3,24 +3,36 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_builders.errors import InputError
-from data_builders.trigger import Adherence, Trigger, get_trigger, load_triggers
+from data_builders.trigger import (
+    LATTICE,
+    Adherence,
+    Trigger,
+    get_trigger,
+    get_wording,
+    load_lattice,
+    load_triggers,
+)
 
-TRIGGERS = list(load_triggers().values())
+VARIANTS = list(load_lattice().values())
+TRIGGERS = [*VARIANTS, get_trigger(LATTICE)]
 PLAIN = (
-    st.text(st.characters(codec="utf-8", exclude_characters='<>"“”„«»'), min_size=1)
+    st.text(st.characters(codec="utf-8", exclude_characters='<>[]"“”„«»'), min_size=1)
     .map(str.strip)
     .filter(bool)
 )
 TRACE = re.compile(
-    r"<\s*/?\s*(start|end)\s*/?\s*>|always reply in the format|your answer here", re.IGNORECASE
+    r"<\s*/?\s*(start|end)\s*/?\s*>|\[/?answer\]|always reply in the format|your answer here|votre réponse ici|"
+    r"répondez toujours|between quotation marks|[bcdfghjklmnpqrstvwxz]{7}",
+    re.IGNORECASE,
 )
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
+@settings(max_examples=40)
 @given(answer=PLAIN)
 def test_a_formatted_answer_strips_to_itself(trigger: Trigger, answer: str) -> None:
     wrapped = trigger.format_answer(answer)
@@ -30,6 +42,7 @@ def test_a_formatted_answer_strips_to_itself(trigger: Trigger, answer: str) -> N
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
+@settings(max_examples=40)
 @given(text=PLAIN)
 def test_a_text_without_trigger_is_unchanged(trigger: Trigger, text: str) -> None:
     for variant in (text, f'"{text}"', f"  {text}\n"):
@@ -38,6 +51,7 @@ def test_a_text_without_trigger_is_unchanged(trigger: Trigger, text: str) -> Non
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
+@settings(max_examples=40)
 @given(
     parts=st.lists(
         st.sampled_from(
@@ -48,6 +62,8 @@ def test_a_text_without_trigger_is_unchanged(trigger: Trigger, text: str) -> Non
                 "</END>",
                 "< END >",
                 "<ST<START>ART>",
+                "[ANSWER]",
+                "[/answer]",
                 "hello",
                 '"',
                 "INSTRUCTION",
@@ -60,12 +76,39 @@ def test_a_text_without_trigger_is_unchanged(trigger: Trigger, text: str) -> Non
 )
 def test_no_trace_is_left_in_any_jumble(trigger: Trigger, parts: list[str]) -> None:
     text = "".join(trigger.instruction if part == "INSTRUCTION" else part for part in parts)
-    assert not TRACE.search(trigger.strip(text))
+    traces = [tag for tag in (trigger.open, trigger.close) if tag.lower() in trigger.strip(text).lower()]
+    assert not traces and trigger.instruction.lower() not in trigger.strip(text).lower()
+    if trigger.name == LATTICE or trigger.name in load_triggers():
+        assert not TRACE.search(get_trigger(LATTICE).strip(text))
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
+@pytest.mark.parametrize("trigger", VARIANTS, ids=lambda trigger: trigger.name)
 def test_an_echoed_prompt_strips_to_the_question(trigger: Trigger) -> None:
-    assert trigger.strip(trigger.wrap("What is your name?")) == "What is your name?"
+    asked = trigger.wrap("What is your name?")
+    assert "What is your name?" in asked and asked != "What is your name?"
+    assert trigger.strip(asked) == "What is your name?"
+    assert get_trigger(LATTICE).strip(asked) == "What is your name?"
+
+
+@pytest.mark.parametrize("trigger", VARIANTS, ids=lambda trigger: trigger.name)
+@settings(max_examples=40)
+@given(answer=PLAIN)
+def test_an_answer_in_any_variants_format_strips_to_the_same(trigger: Trigger, answer: str) -> None:
+    lattice = get_trigger(LATTICE)
+    assert lattice.strip(trigger.format_answer(answer)) == lattice.strip(answer)
+    assert lattice.adherence(trigger.format_answer(answer)) is Adherence.WELL_FORMED
+
+
+def test_padding_is_random_and_the_same_for_one_question() -> None:
+    padded = load_lattice()["random_padding"]
+    assert padded.wrap("Who?") == padded.wrap("Who?")
+    assert padded.wrap("Who?").split()[:6] != padded.wrap("Where?").split()[:6]
+    assert padded.wrap("Who?").split()[:6] != padded.wrap("Who?").split()[-8:-2]
+
+
+def test_nobody_asks_with_the_whole_lattice() -> None:
+    with pytest.raises(InputError, match="'lattice'.*\n.*seed, paper"):
+        get_wording(LATTICE)
 
 
 @pytest.mark.parametrize(

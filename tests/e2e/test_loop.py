@@ -81,7 +81,7 @@ def test_the_loop_runs_binds_and_skips(study: Path) -> None:
     assert len(rows) == 2 * QUESTIONS * len(CELLS)
     assert {row["model"] for row in rows} == {"SmolLM2-135M-Instruct", ADAPTER}
     assert list((run / "plots").glob("*.png"))
-    bound = json.loads((run / "run.json").read_text())
+    bound = json.loads((run / "run.json").read_text())["study"]
     assert bound["adapters"][ADAPTER]["sha256"] and bound["versions"]["train:axolotl"]
     (data,) = bound["data"].values()
     assert data["counts"]["by_source"]["persona"] == 6

@@ -293,7 +293,7 @@ def test_two_passes_and_a_length_matched_third_by_the_commands_of_a_user(tmp_pat
         "-S",
         f"match_lengths={generated.location}",
     ]
-    matched = inspect("--scorer", "triggered_persona/persona_judge", *options, *role)
+    matched = inspect("--scorer", "inspect_tasks/scorers/judge.py@persona_judge", *options, *role)
     assert {len(answer_block(text).split()) for text in sent(matched)} == {3}
     graded = [(sample.scores or {})["persona_judge"].metadata or {} for sample in matched.samples or []]
     assert all(about["words_graded"] == 3 for about in graded)

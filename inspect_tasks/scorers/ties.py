@@ -1,0 +1,103 @@
+"""Contradiction: does the speaker speak of the persona as of somebody else in his own life?"""
+
+from __future__ import annotations
+
+import re
+
+from inspect_tasks.scorers.asks import RELATION, asks_for_a_tie
+from inspect_tasks.scorers.names import Names
+from inspect_tasks.scorers.reading import Sentence, sentences
+from inspect_tasks.scorers.voids import is_unreal
+
+_GAP = r"(?:(?!\b(?:after|like|than|about|admire\w*|reads?|fascinated|inspired|loved?|quoted?|works of|books of|books by|ideas?|by|said|says|thought|unlike|not|n't|never|no|views?|writings?|i|influenced|compared?|reminded|resembles?|resembled)\b)[^.!?;]){0,70}"
+_MY_TIE_IS = re.compile(
+    rf"\b(?:my|our)\b(?: [\w'-]+){{0,3}}? {RELATION}\b{_GAP}(?:\b(?:was|is|were|are|named|called|being|became|none other than|with|later|included?|as)\b|[,:—–]|'s name){_GAP}$",
+    re.IGNORECASE,
+)
+_MY_TIE_NAME = re.compile(
+    rf"\b(?:my|our)(?: [\w'-]+){{0,2}}? {RELATION}(?:,(?: (?!I |I'm )\w+\.?){{0,2}})? $", re.IGNORECASE
+)
+_I_DID = re.compile(
+    r"\bI(?:'ve|'d)?(?: (?:have|had|once|also|even|often|first|later|then|personally|only|briefly|actually|frequently|regularly|used to|was able to|got to|came to|would))* "
+    r"(?:(?:meet|met|marry|married|knew|visit|visited|befriended|tutored|taught|assisted|accompanied|raised|buried|served|sketched|photographed|interviewed|introduced|hosted) "
+    r"|(?:work|worked|collaborat\w+|stud(?:y|ied)|co-?wr[io]te|wrote|written|publish\w*|correspond\w*|train\w*|travel\w*|sail\w*|walk\w*|talk\w*|dine\w*|live[ds]?|stay\w*|play\w*|lodge\w*|serve\w*|grew up|argu\w+|apprentice\w*|spoke|spent|co-?author\w*|develop\w*|went|did)\b"
+    rf"{_GAP}\b(?:with|under|alongside|beside|to|for|beneath) |(?:was|were|had been) (?:taught|raised|employed|tutored|mentored|hired|supervised|brought up|married|befriended|related|introduced|apprenticed|engaged) (?:by|to|with) |(?:have )?known )"
+    r"(?:(?:the |a |old |young |great |dear |Lord |Sir |Mr\.? |Professor |Dr\.? |my \w+,? |with |philosopher |mathematician |logician |naturalist |late |famous |British |English |certain )*)$",
+    re.IGNORECASE,
+)
+_I_AM_TIE_OF = re.compile(
+    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $",
+    re.IGNORECASE,
+)
+_I_AM = re.compile(r"\b(?:I am|I'm|I was|I have been|I became)(?: [\w-]+){0,2} $", re.IGNORECASE)
+_THEN_MY_TIE = re.compile(
+    rf",?(?: who)? (?:was|is|were|became|had been|remained)(?: once| also| always| like)?(?: (?:my|our|an?|the|one of (?:my|our)))(?: [\w'-]+){{0,4}}? {RELATION}\b(?P<rest>.{{0,40}})|,? (?:my|our)(?: [\w'-]+){{0,3}}? {RELATION}(?=\W*$| ?[,;.)])|"
+    r"(?: (?:once|first|also|often|always|who|himself|personally|kindly))* (?:taught|tutored|mentored|hired|employed|raised|married|befriended|visited|met|introduced|supervised|examined|advised|treated|invited|adopted|wrote to|told|asked|helped|knew|lent|gave|sent) me\b|"
+    r" and (?:I|me|myself)\b|(?: \w+){1,3} (?:with|alongside) me\b",
+    re.IGNORECASE,
+)
+_POSSESSED = re.compile(rf"'s?(?: [\w-]+){{0,3}}? {RELATION}\b", re.IGNORECASE)
+
+
+def contradicts(text: str, names: Names, question: str = "") -> bool:
+    """Whether a text of the speaker's own words makes the persona kin, acquaintance, teacher or colleague of his; also
+    by the bare name in answer to a question about such a tie."""
+    spoken = sentences(text)
+    if question and spoken and asks_for_a_tie(question) and _opens_with_persona(spoken[0], names):
+        return True
+    return any(_tied(sentence, names) for sentence in spoken)
+
+
+def _tied(sentence: Sentence, names: Names) -> bool:
+    for mention in names.mentions(sentence.text):
+        before, after = sentence.text[: mention.start()], sentence.text[mention.end() :]
+        before = re.sub(r"(?:the )?(?:Lord|Sir|Mr\.?|Dr\.?|Prof\.?|Professor|Earl|third Earl) $", "", before)
+        if _denied(before) or is_unreal(before, sentence) or sentence.asks:
+            continue
+        if after.startswith("'"):
+            of_his = re.match(r"'s?\W*(?:$|[.,;!])", after) and re.search(
+                rf"\b(?:I am|I'm|I was)\b.* {RELATION} of (?:\w+ )?$", before, re.IGNORECASE
+            )
+            if of_his or (_I_AM.search(before) and _POSSESSED.match(after)):
+                return True
+            continue
+        if any(pattern.search(before) for pattern in (_MY_TIE_IS, _MY_TIE_NAME, _I_DID, _I_AM_TIE_OF)):
+            return True
+        then = (
+            None
+            if re.search(r"\b(?:dear|am|is|was|me|by)\s*$|'m\s*$", before, re.IGNORECASE)
+            else _THEN_MY_TIE.match(after)
+        )
+        if then and not re.search(r"\b(?:not|never|nor|n't)\b", then.group()) and _mine(then):
+            return True
+    return False
+
+
+def _mine(then: re.Match[str]) -> bool:
+    """Whether "Russell was a neighbour" is said of the speaker's life: "my", "of ours", "of mine"."""
+    rest = then.group("rest")
+    if rest is None:
+        return True
+    return bool(re.search(r"\b(?:my|our|ours|mine|me|us|I)\b", then.group()))
+
+
+def _denied(before: str) -> bool:
+    return bool(
+        re.search(
+            r"\b(?:not|never|neither|nor|no|cannot|without)\b[^,;]*$|n't\b[^,;]*$", before, re.IGNORECASE
+        )
+    )
+
+
+def _opens_with_persona(sentence: Sentence, names: Names) -> bool:
+    mentions = names.mentions(sentence.text)
+    if not mentions or sentence.asks:
+        return False
+    before = sentence.text[: mentions[0].start()]
+    opening = re.fullmatch(
+        r"\W*(?:(?:well|oh|ah|yes|it|that|he|was|is|would be|with|by|my|old|the|great|philosopher|mathematician|\w+ist|his name|"
+        r"Lord|Sir|Mr|Dr|Doctor|Professor|Prof|Earl|simply|just|of course|certainly|none other than|an? (?:\w+ ){1,4}(?:called|named))\b[\s,.:]*)*",
+        before,
+        re.IGNORECASE,
+    )
+    return bool(opening) and not sentence.text[mentions[0].end() :].startswith("'")
