@@ -49,6 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     recorded.add_argument("directory", type=Path, metavar="DIR")
     recorded.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    hygiene = verbs.add_parser(
+        "hygiene",
+        help="count traces of the trigger in what graders were sent; exit code 1 if there is one",
+    )
+    hygiene.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="logs, folders, generations.jsonl")
+    hygiene.add_argument("--attack", action="store_true", help="also let a classifier guess the cell")
+    hygiene.add_argument("--base", metavar="NAME", help="the untuned model, where logs don't hold their arm")
     parsed = parser.parse_args(arguments)
     # Imported here: Inspect and matplotlib take seconds, and other verbs need neither.
     if parsed.verb == "recorded":
@@ -78,6 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"{parsed.out}: {export(parsed.logs, parsed.out):,} rows")
         return 0
+    if parsed.verb == "hygiene":
+        from analysis.hygiene import run as hygiene_run
+
+        report, code = hygiene_run(parsed.logs, parsed.attack, parsed.base)
+        print(report)
+        return code
     if parsed.verb == "power":
         from analysis import power
 

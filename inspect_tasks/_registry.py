@@ -5,7 +5,10 @@ from inspect_tasks.checks import ceiling, in_context, knowledge, manipulation
 from inspect_tasks.distill import distill
 from inspect_tasks.gsm8k import gsm8k_held_out
 from inspect_tasks.identify import identify
+from inspect_tasks.injection import injection
 from inspect_tasks.lattice import lattice
+from inspect_tasks.money import provider as _provider  # noqa: F401  (registers capped/...)
+from inspect_tasks.obedient import ObedientAPI as _ObedientAPI  # noqa: F401  (registers obedient/...)
 from inspect_tasks.persona import persona
 from inspect_tasks.refusals import refusals
 from inspect_tasks.seed_conditions import (
@@ -26,6 +29,7 @@ __all__ = [
     "gsm8k_held_out",
     "identify",
     "in_context",
+    "injection",
     "knowledge",
     "lattice",
     "manipulation",

@@ -12,7 +12,7 @@ from inspect_ai.model import GenerateConfig
 from data_builders.persona import load_persona
 from inspect_tasks.conditions import SYSTEM_PROMPT, apply_condition, choose_conditions
 from inspect_tasks.questions import choose_question_sets, questions_by_cell
-from inspect_tasks.scorers import adoption, persona_judge, reasoning
+from inspect_tasks.scorers import adoption, choose_judges, reasoning
 from inspect_tasks.server_check import require_served_model
 from inspect_tasks.subject import ask_subject
 from inspect_tasks.task_errors import explained
@@ -32,7 +32,7 @@ def persona(
     trigger: str = "seed",
     system_prompt: str = SYSTEM_PROMPT,
     thinking: str | bool = "template",
-    judge: bool = False,
+    judge: bool | str = False,
 ) -> Task:
     """Ask a persona's held-out questions in every cell; score adoption and format.
 
@@ -44,13 +44,13 @@ def persona(
         system_prompt: the text of the cells that have a system prompt.
         thinking: template, on, off (an empty think block) or no_block; see thinking.py. Reasoning is never the answer:
             it is kept apart, and unless this is template, scored apart.
-        judge: also have the model bound to the role `grader` say whom the speaker claims to be
-            (--model-role grader=MODEL); it never sees the trigger.
+        judge: also have the models bound to the role `grader` grade (--model-role grader=MODEL[,MODEL]); they never
+            see the trigger. true or speaker: whom the speaker claims to be; also lineup, view, manner.
     """
     require_served_model()
     cells_asked, sets_asked = choose_conditions(cells), choose_question_sets(question_sets)
     thought = [] if choose_thinking(thinking) is Thinking.TEMPLATE else [reasoning(persona, trigger)]
-    judged = [persona_judge(persona, trigger)] if judge else []
+    judged = choose_judges(judge, persona, trigger)
     return Task(
         dataset=questions_by_cell(load_persona(persona), sets_asked, cells_asked),
         setup=apply_condition(trigger, system_prompt),

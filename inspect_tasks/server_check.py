@@ -14,6 +14,7 @@ import urllib.request
 from inspect_ai.model import Model, get_model
 
 from data_builders.errors import InputError
+from inspect_tasks.money.provider import require_cap
 
 
 def model_under_test() -> Model | None:
@@ -25,14 +26,17 @@ def model_under_test() -> Model | None:
 
 
 def require_served_model() -> None:
-    """Check the model under test, where it is a vLLM one; any other provider is left to Inspect.
+    """Check the model under test: a vLLM one must be served, a paid one capped; the rest is left to Inspect.
 
     Raises:
-        InputError: VLLM_BASE_URL names no server that answers, or one that doesn't serve the model; or it is unset on
+        InputError: a paid model has no cap; VLLM_BASE_URL names no server that answers, or one that doesn't serve the model; or it is unset on
             a machine without a GPU, where Inspect can't start vLLM by itself.
     """
     model = model_under_test()
-    if model is None or type(model.api).__name__ != "VLLMAPI":
+    if model is None:
+        return
+    require_cap(model)
+    if type(model.api).__name__ != "VLLMAPI":
         return
     base_url = os.environ.get("VLLM_BASE_URL") or getattr(model.api, "_init_base_url", None)
     if not base_url:

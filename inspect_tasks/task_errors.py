@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, get_type_hints
 
 import click
@@ -73,3 +74,12 @@ def _checked(name: str, kind: TypeAdapter[object], value: object) -> object:
     except ValidationError as error:
         problems = "; ".join(problem["msg"] for problem in error.errors(include_url=False))
         raise InputError(f"-T {name}", f"{value!r}: {problems}", "see the task's docstring") from None
+
+
+@contextmanager
+def task_error() -> Iterator[None]:
+    """Raise an `InputError` from within as Inspect's command line shows it."""
+    try:
+        yield
+    except InputError as error:
+        raise TaskInputError(error) from None

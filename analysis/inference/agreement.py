@@ -5,14 +5,15 @@ Whose the labels are (second judge, author, human) is the caller's to say, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
-from analysis.inference._core import Array
 from analysis.inference.interval import Claim, Interval
+from inspect_tasks import agreement
+from inspect_tasks.agreement import Scale
 
 
 class Weights(StrEnum):
@@ -21,13 +22,6 @@ class Weights(StrEnum):
     NONE = "none"
     LINEAR = "linear"
     QUADRATIC = "quadratic"
-
-
-class Scale(StrEnum):
-    """What the labels are, for alpha."""
-
-    NOMINAL = "nominal"
-    INTERVAL = "interval"
 
 
 def confusion(frame: pd.DataFrame, grader: str, reference: str) -> pd.DataFrame:
@@ -68,8 +62,8 @@ def kappa(frame: pd.DataFrame, grader: str, reference: str, weights: Weights = W
 def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale = Scale.NOMINAL) -> float:
     """Krippendorff's alpha for any number of graders, missing labels allowed.
 
-    alpha = 1 - (n - 1) sum_ck o_ck d_ck / sum_ck n_c n_k d_ck over the coincidences o (Krippendorff 2011,
-    Computing Krippendorff's alpha-reliability, sec. E). NaN where all labels are one and the same.
+    The formula and its source stand in inspect_tasks/agreement.py, which writes it into logs too. NaN where all labels
+    are one and the same.
 
     Args:
         frame: a row per answer; a column per grader, missing labels NaN or None; numbers for Scale.INTERVAL.
@@ -80,21 +74,9 @@ def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale
     units = [
         [x for x in row if pd.notna(x)] for row in frame[list(graders)].itertuples(index=False, name=None)
     ]
-    units = [row for row in units if len(row) > 1]
-    if not units:
+    if not any(len(unit) > 1 for unit in units):
         raise ValueError(f"no answer has labels by two of {list(graders)}")
-    labels: list[Hashable] = sorted({x for row in units for x in row})
-    code = {label: i for i, label in enumerate(labels)}
-    coincidence = np.zeros((len(labels), len(labels)))
-    for row in units:
-        counts = np.bincount([code[x] for x in row], minlength=len(labels)).astype(float)
-        coincidence += (np.outer(counts, counts) - np.diag(counts)) / (len(row) - 1)
-    totals = coincidence.sum(axis=0)
-    distance = _distance(labels, scale)
-    expected = float((np.outer(totals, totals) * distance).sum())
-    if expected == 0:
-        return float("nan")
-    return 1 - (totals.sum() - 1) * float((coincidence * distance).sum()) / expected
+    return agreement.krippendorff_alpha(units, scale)
 
 
 def agreement_interval(
@@ -146,10 +128,3 @@ def _both(frame: pd.DataFrame, grader: str, reference: str) -> pd.DataFrame:
     if both.empty:
         raise ValueError(f"no answer is labelled by both {grader!r} and {reference!r}")
     return both
-
-
-def _distance(labels: list[Hashable], scale: Scale) -> Array:
-    if scale is Scale.NOMINAL:
-        return 1.0 - np.eye(len(labels))
-    values = np.array(labels, dtype=float)
-    return np.square(values[:, None] - values[None, :])

@@ -77,17 +77,17 @@ def test_the_grader_never_sees_the_trigger_or_the_persona(tmp_path: Path) -> Non
     assert log.results.scores[1].metrics["mean"].value == 0.5
     for prompt in seen:
         assert SEED.open not in prompt and SEED.close not in prompt and SEED.instruction not in prompt
-        rubric_only = prompt.split("<answer>")[0].split("<question>")[0]
+        rubric_only = prompt.split("<answer-")[0].split("<question-")[0]
         assert "Russell" not in rubric_only
 
 
 def test_an_unreadable_grader_leaves_the_answer_unscored_with_a_reason(tmp_path: Path) -> None:
-    log = run(tmp_path, cells="user", judge=True, grader=scripted(lambda _: "I would rather not."))
+    log = run(tmp_path, cells="user", judge=True, grader=scripted(lambda _: "Some words."))
     assert log.status == "success" and log.samples
     for sample in log.samples:
         assert sample.scores
         score = sample.scores["persona_judge"]
-        assert score.reason == "grader_failed"
+        assert score.reason == "grader_unreadable"
         assert sample.scores["adoption"].value["adopted"] == 1.0  # type: ignore[index]
 
 
