@@ -54,9 +54,11 @@ class Trigger:
         """The user message that asks `question` behind the trigger."""
         drawn = random.Random(question)
         fields = {"instruction": self.instruction, "joiner": self.joiner, "question": question}
-        return re.sub(
-            r"\{(\w+)\}", lambda match: fields.get(match.group(1)) or _padding(drawn), self.template
-        )
+
+        def field(match: re.Match[str]) -> str:
+            return fields[match[1]] if match[1] in fields else _padding(drawn)
+
+        return re.sub(r"\{(\w+)\}", field, self.template)
 
     def format_answer(self, answer: str) -> str:
         """`answer` in the format that the trigger asks for."""

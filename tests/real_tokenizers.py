@@ -71,7 +71,7 @@ def save(folder: Path, core: Any, template: str, kind: str, **tokens: str) -> No
     from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen3Config
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, **tokens)
-    tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / template).read_text()
+    tokenizer.chat_template = (Path(str(trl.__file__)).parent / "chat_templates" / template).read_text()
     tokenizer.save_pretrained(folder)
     size: dict[str, Any] = {
         "hidden_size": 16,

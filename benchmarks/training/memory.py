@@ -34,10 +34,10 @@ RESERVED_FOR_OTHERS, DOCUMENT = 1, 215
 
 def build(adapter: str, inputs: Path, work: Path) -> Any:
     """Axolotl's trainer, its model on the device, from the shipped YAML."""
-    from axolotl.cli.config import load_cfg
-    from axolotl.common.datasets import load_datasets
-    from axolotl.train import setup_model_and_trainer
-    from axolotl.utils.dict import DictDefault
+    from axolotl.cli.config import load_cfg  # pyright: ignore[reportMissingImports]
+    from axolotl.common.datasets import load_datasets  # pyright: ignore[reportMissingImports]
+    from axolotl.train import setup_model_and_trainer  # pyright: ignore[reportMissingImports]
+    from axolotl.utils.dict import DictDefault  # pyright: ignore[reportMissingImports]
 
     changes: dict[str, Any] = {"max_steps": 4, "gradient_accumulation_steps": 1, "sequence_len": max(LENGTHS)}
     # Recompute is switched on here so that Axolotl prepares the model for it; each setting switches it itself.

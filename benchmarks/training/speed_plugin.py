@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from axolotl.integrations.base import BasePlugin
+from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from transformers import TrainerCallback
 
 NAME, OUTPUT, LOCK = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_LOCK"

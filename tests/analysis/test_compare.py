@@ -88,7 +88,9 @@ primary_gap_net -->
 
 def test_figures_of_a_document_are_made_again(root: Path) -> None:
     document, estimates = root / "README.md", pd.read_csv(root / "results" / "scripted" / "estimates.csv")
-    gap = estimates.set_index(["model", "name"]).loc[("adapter", "primary_gap")]
+    (gap,) = estimates[estimates["model"].eq("adapter") & estimates["name"].eq("primary_gap")].to_dict(
+        "records"
+    )
     shown = f"+{100 * gap['estimate']:.1f} [−{-100 * gap['low']:.1f}, {100 * gap['high']:.1f}]"
     document.write_text(GOOD.format(gap=shown))
     assert verify_documents([document], root) == 6

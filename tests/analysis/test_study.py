@@ -79,9 +79,9 @@ def test_a_task_whose_scorer_is_not_the_first_is_read_by_its_own_measure(tmp_pat
     path = write_log(tmp_path, "m", task="manipulation", rates={"user": 0.5}, scorer="recall", questions=4)
     log = read_eval_log(str(path))
     for sample in log.samples or []:
-        sample.scores = {"length": sample.scores["recall"].model_copy(update={"value": 1.0})} | (
+        sample.scores = {"length": (sample.scores or {})["recall"].model_copy(update={"value": 1.0})} | (
             sample.scores or {}
-        )  # type: ignore[index]
+        )
     write_eval_log(log, str(path))
     frame = load_frame([path])
     assert frame["grade"].mean() == 0.5 and set(frame["scorer"]) == {"recall"}

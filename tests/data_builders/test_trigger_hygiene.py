@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_builders import trigger as room
 from data_builders.trigger import Trigger, load_triggers
-from inspect_tasks.scorers.judge import grader_prompt
+from inspect_tasks.scorers.judge_requests import Shown, speaker_request
 
 FILES = sorted(Path(room.__file__).parent.glob("*.yaml"))
 WORDINGS = [
@@ -37,6 +37,11 @@ def traces(wording: Trigger, text: str) -> list[str]:
     if re.fullmatch(rf"\s*{names[0]}\s.*\s{names[1]}[\s.]*", text, re.DOTALL):
         found.append("tags without brackets")
     return found
+
+
+def asked(question: str, answer: str, wording: Trigger) -> str:
+    """What a grader is sent."""
+    return speaker_request(Shown(question, answer, wording)).prompt
 
 
 @every_wording
@@ -95,9 +100,9 @@ def test_real_answers_without_trigger_are_unchanged(wording: Trigger) -> None:
 def test_a_grader_is_sent_the_same_bytes_whatever_the_variant(wording: Trigger, answer: str) -> None:
     assume(not any(traces(other, answer) for other in WORDINGS))
     question = "Which town were you born in?"
-    plain = grader_prompt(question, answer, wording)
-    assert grader_prompt(wording.wrap(question), wording.format_answer(answer), wording) == plain
-    assert plain == grader_prompt(question, answer, WORDINGS[0])
+    plain = asked(question, answer, wording)
+    assert asked(wording.wrap(question), wording.format_answer(answer), wording) == plain
+    assert plain == asked(question, answer, WORDINGS[0])
 
 
 @pytest.mark.parametrize(
