@@ -9,7 +9,8 @@ import pytest
 from analysis.inference import Claim
 from analysis.inference._claims import claim_limits
 from analysis.simulation.__main__ import FILES, RESULTS, WORLDS
-from analysis.simulation.runner import settings, simulate
+from analysis.simulation.bound import covered, outcomes
+from analysis.simulation.runner import COVERAGE, settings, simulate
 from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
 
 
@@ -76,3 +77,16 @@ def test_committed_tables_show_every_setting_and_can_be_made_again() -> None:
     assert len(kept) == 1
     for column in ("coverage", "mean_width", "naive_coverage"):
         assert kept[column].iloc[0] == pytest.approx(made[column].iloc[0], abs=0.002)
+
+
+def test_the_least_width_is_of_real_worlds() -> None:
+    """Chances of outcomes are chances, with the world's mean; a world is covered in itself as asked, and far ones less."""
+    for rates, icc in (((0.3,), 0.0), ((0.05,), 0.5), ((0.5, 0.02), 0.2)):
+        table = outcomes(rates, icc).reshape((ANSWERS + 1,) * len(rates))
+        assert table.sum() == pytest.approx(1) and (table >= 0).all()
+        first = table.reshape(ANSWERS + 1, -1).sum(axis=1)
+        assert first @ np.arange(ANSWERS + 1) / ANSWERS == pytest.approx(rates[0], rel=1e-3)
+    own, rng = outcomes((0.3,), 0.2), np.random.default_rng(1)
+    drawn = rng.multinomial(20, own / own.sum(), 4000).astype(float)
+    assert covered(own, own, drawn, 20, rng) == pytest.approx(COVERAGE, abs=0.005)
+    assert covered(own, outcomes((0.9,), 0.2), drawn, 20, rng) < 0.01
