@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     Raises:
         InputError: no such file, not such a table, or a value that is no grade.
     """
+    path = kept_file(path)
     if not path.is_file():
         raise InputError(path, "no such file", _REWRITE)
     numbers = ("training_seed", "learning_rate", "step", "k")
@@ -162,6 +164,20 @@ def read_rows(path: Path) -> pd.DataFrame:
     frame["leading"] = frame["leading"].eq("True")
     frame["k"] = frame["k"].astype("Int64")
     return frame
+
+
+def kept_file(path: Path) -> Path:
+    """`path`, or, where only that is there, its copy packed with xz: a report's rows as they are kept in git."""
+    packed = path.with_name(f"{path.name}.xz")
+    return packed if packed.is_file() and not path.is_file() else path
+
+
+def _content_hash(path: Path) -> str:
+    """sha256 of a file's content, unpacked."""
+    if path.suffix != ".xz":
+        return sha256(path)
+    with lzma.open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]  a binary file
 
 
 def verify(report: Path) -> int:
@@ -237,12 +253,12 @@ def _files_that_differ(report: Path, kept: dict[str, Any]) -> list[str]:
     if sha256(RULES) != kept["rules"]["sha256"]:
         found.append(f"{kept['rules'].get('file', RULES.name)}: the rule file has changed since")
     for name, hashed in kept["files"].items():
-        path = report / name
+        path = kept_file(report / name)
         if not path.resolve().is_relative_to(report.resolve()):
             found.append(f"{name}: lies outside of the report")
         elif not path.is_file():
             found.append(f"{name}: missing")
-        elif sha256(path) != hashed:
+        elif _content_hash(path) != hashed:
             found.append(f"{name}: has changed since")
     return found
 
