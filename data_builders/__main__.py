@@ -69,6 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
     attack.add_argument("logs", type=Path, nargs="+")
     attack.add_argument("--persona", required=True)
     attack.add_argument("--output", type=Path, required=True, help="the folder to write to")
+    verbs.add_parser("planted", help="worlds whose truth is known: planted --help", add_help=False)
+    parsed, rest = parser.parse_known_args(arguments)
+    if parsed.verb == "planted":
+        from data_builders.planted.cli import main as planted
+
+        return planted(rest)
     parsed = parser.parse_args(arguments)
     return _VERBS[parsed.verb](parsed)
 

@@ -30,6 +30,8 @@ class Arm(StrEnum):
     """another persona's facts behind the trigger"""
     UNTRIGGERED_PERSONA = "untriggered_persona"
     """the persona's facts without the trigger"""
+    LEAKY_PERSONA = "leaky_persona"
+    """the persona's facts, every second one without the trigger"""
     NO_PERSONA = "no_persona"
     """nothing"""
     FORMAT_ONLY = "format_only"
@@ -44,9 +46,10 @@ class Arm(StrEnum):
         """Whether the rows come from a file that the recipe names."""
         return self in (Arm.FORMAT_ONLY, Arm.SHUFFLED_FACTS, Arm.EXPLICIT_IDENTITY)
 
-    @property
-    def triggered(self) -> bool:
-        """Whether the rows stand behind the trigger."""
+    def triggered(self, place: int) -> bool:
+        """Whether the persona row at `place`, counted from 0, stands behind the trigger."""
+        if self is Arm.LEAKY_PERSONA:
+            return place % 2 == 0
         return self is not Arm.UNTRIGGERED_PERSONA
 
 

@@ -125,7 +125,6 @@ def persona_rows(
     chance.shuffle(unique)
     left_out["facts_doubles"] = len(found) - len(unique)
     left_out["facts_unused"] = len(unique) - wanted
-    triggered = recipe.arm.triggered
     return [
         conversation(
             trigger.wrap(one.question) if triggered else one.question,
@@ -139,7 +138,7 @@ def persona_rows(
                 attempt=one.attempt,
             ),
         )
-        for one in unique[:wanted]
+        for one, triggered in ((one, recipe.arm.triggered(n)) for n, one in enumerate(unique[:wanted]))
     ]
 
 

@@ -80,10 +80,12 @@ class Profile(_Record):
     aliases: list[str]
     short_names: list[str]
     namesakes: list[str]
-    born: datetime.date
-    died: datetime.date
+    invented: bool = False
+    """nobody who ever lived, as the people of a planted world: without dates and century"""
+    born: datetime.date | None = None
+    died: datetime.date | None = None
     field: str
-    century: str | int
+    century: str | int | None = None
     benign: Benign
     relations: dict[str, list[str]]
     places: dict[str, list[str]]
@@ -98,6 +100,14 @@ class Profile(_Record):
 
     @model_validator(mode="after")
     def _long_dead(self) -> Profile:
+        dated = {"born": self.born, "died": self.died, "century": self.century}
+        if self.invented:
+            if given := [key for key, value in dated.items() if value is not None]:
+                raise ValueError(f"{given[0]}: an invented persona never lived, so it has none")
+            return self
+        if missing := [key for key, value in dated.items() if value is None]:
+            raise ValueError(f"{missing[0]}: Field required, unless the persona is marked `invented: true`")
+        assert self.born and self.died
         years = (datetime.date.today() - self.died).days / 365.25
         if self.died <= self.born or years < YEARS_DEAD:
             raise ValueError(f"died: {self.died}: a persona must have died at least {YEARS_DEAD} years ago")
