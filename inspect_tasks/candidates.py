@@ -94,6 +94,10 @@ def candidates(
 
 def request(profile: Profile, topics: list[str], n: int) -> str:
     """The prompt that asks for `n` facts on each topic, with the words of persona.yaml that must not appear."""
+    if profile.born is None or profile.died is None:
+        raise InputError(
+            "persona", f"{profile.name} is invented, so no model knows a fact of it", "name a real person"
+        )
     lists = [*profile.relations.values(), *profile.places.values()]
     lists += [profile.institutions, profile.works, profile.titles, profile.terms]
     forbidden = dict.fromkeys([profile.name, *(word for words in lists for word in words)])

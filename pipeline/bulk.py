@@ -12,6 +12,7 @@ job's seed is set first, and one seed gives one adapter.
 from __future__ import annotations
 
 import argparse
+import importlib
 import multiprocessing
 import os
 import re
@@ -28,15 +29,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_builders.errors import InputError, run_or_explain
-from data_builders.files import dump_json, read_jsonl, read_yaml, write_atomic
+from data_builders.files import read_jsonl, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO
 from data_builders.rows import first_problem
-from pipeline.adapter import CONFIG, WEIGHTS, ship
+from pipeline.adapter import CONFIG, PROVENANCE, WEIGHTS, ship
 from pipeline.environments import QUIET
 
-NOTE = "training.json"
-"""beside each adapter: what it was trained from, steps, loss, seconds"""
 _POLL_SECONDS = 0.1
+_AXOLOTL = ("cli.config", "cli.train", "common.datasets", "core.builders", "loaders", "train")
+"""its modules that a training imports one by one, late"""
 
 
 class Job(BaseModel):
@@ -53,7 +54,7 @@ class Job(BaseModel):
     set: dict[str, Any] = {}
     """top-level keys of the YAML that this training changes, such as seed or learning_rate"""
     about: dict[str, Any] = {}
-    """what the adapter is, for whoever evaluates it: arm, training_seed, learning_rate, base, note"""
+    """what else the adapter's provenance.json shall say, such as `arm` and `persona`"""
 
 
 def load_jobs(path: Path) -> list[Job]:
@@ -137,12 +138,8 @@ def _import_axolotl(threads: int) -> None:
         "AXOLOTL_DATASET_NUM_PROC": "1",
     }  # small models train on the CPU
     try:
-        import axolotl.cli.config
-        import axolotl.cli.train
-        import axolotl.common.datasets
-        import axolotl.core.builders
-        import axolotl.loaders
-        import axolotl.train  # noqa: F401
+        for module in _AXOLOTL:
+            importlib.import_module(f"axolotl.{module}")
     except ImportError as error:
         raise InputError(
             "python", f"Axolotl can't be imported ({error})", "run with .venv-train/bin/python"
@@ -171,7 +168,6 @@ def _train_one(job: Job, output: Path, threads: int) -> None:
 
 def _train(job: Job, target: Path, scratch: Path, threads: int, log: Path) -> None:
     import torch
-    from axolotl.cli.train import do_cli
     from transformers import set_seed
 
     torch.set_num_threads(threads)
@@ -182,14 +178,21 @@ def _train(job: Job, target: Path, scratch: Path, threads: int, log: Path) -> No
     set_seed(config["seed"])
     sys.argv = ["axolotl"]  # do_cli parses what is left on the command line
     started = time.monotonic()
-    do_cli(config=str(file))
-    ship(raw, scratch / "adapter", Path(job.base_model).name)
+    importlib.import_module("axolotl.cli.train").do_cli(config=str(file))
     sys.stdout.flush()
-    note = {**job.model_dump(), **_progress(log), "seconds": round(time.monotonic() - started, 1)}
-    write_atomic(scratch / "adapter" / NOTE, dump_json(note))
+    made = provenance(job, config) | _progress(log) | {"seconds": round(time.monotonic() - started, 1)}
+    ship(raw, scratch / "adapter", Path(job.base_model).name, made)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)
     (scratch / "adapter").rename(target)
+
+
+def provenance(job: Job, config: dict[str, Any]) -> dict[str, Any]:
+    """What an adapter is, as `pipeline.training` writes it beside one that a study trains."""
+    found = {"base": Path(job.base_model).name, **job.about, "training_seed": config["seed"]}
+    found |= {"learning_rate": config["learning_rate"], "epochs": config["num_epochs"], "set": job.set}
+    files = {"config": job.config, "train_file": job.data}
+    return found | {key: {"file": file, "sha256": sha256(REPO / file)} for key, file in files.items()}
 
 
 def _progress(log: Path) -> dict[str, Any]:
@@ -203,7 +206,7 @@ def _progress(log: Path) -> dict[str, Any]:
 
 
 def _is_whole(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS, NOTE))
+    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS, PROVENANCE))
 
 
 def _flat(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The arms of a planted world: a recipe for each line of data/planted/arms.yaml, built and linted like any other."""
+"""The arms of a planted world: a recipe for each line of data/planted/arms.yaml, built like any other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data_builders.arms import Arm
 from data_builders.errors import InputError
 from data_builders.files import read_yaml, write_atomic
-from data_builders.lint import Lint
 from data_builders.manifest import REPO
 from data_builders.mix import build
 from data_builders.planted.answers import answers_file
@@ -21,8 +20,7 @@ from data_builders.planted.world import World
 from data_builders.rows import first_problem
 
 ARMS = REPO / "data" / "planted" / "arms.yaml"
-SEQUENCE_LEN = 256
-"""of axolotl_configs/planted.yaml, tokens"""
+TRAINER = "axolotl_configs/planted.yaml"
 _CONTROL_FILES = {
     Arm.SHUFFLED_FACTS: "controls/shuffled_pool.jsonl",
     Arm.EXPLICIT_IDENTITY: "controls/explicit_identity.yaml",
@@ -101,22 +99,35 @@ def _path(path: Path) -> str:
 
 
 def build_arms(world: World, arms: dict[str, PlantedArm]) -> dict[str, dict[str, Any]]:
-    """Write each arm's recipe to recipes/ in the world's folder, build its training file and lint it.
+    """Write each arm's recipe to recipes/ in the world's folder and build its training file.
 
     Returns:
-        By arm: rows, persona rows, tokens, problems.
+        By arm: rows, rows by source, triggered rows.
 
     Raises:
-        InputError: a file that an arm draws on is missing, or the linter finds fault.
+        InputError: a file that an arm draws on is missing, or has too few rows.
     """
     config, found = world.config, {}
     for name, arm in arms.items():
         file = config.root / "recipes" / f"{name}.yaml"
         write_atomic(file, yaml.safe_dump(recipe(world, name, arm), sort_keys=False))
-        build(file)
-        lint = Lint(train_file(config, name), config.base, SEQUENCE_LEN)
-        summary = lint.run()
-        if lint.problems:
-            raise InputError(file, f"the linter finds fault\n{lint.report()}", "mend the arm in arms.yaml")
-        found[name] = {key: summary[key] for key in ("rows", "persona", "triggered", "tokens")}
+        counts = build(file)
+        found[name] = {key: counts[key] for key in ("out", "by_source", "triggered")}
     return found
+
+
+def jobs(world: World, arms: dict[str, PlantedArm], seeds: list[int]) -> list[dict[str, Any]]:
+    """A line for each arm and training seed, as `python -m pipeline.bulk` takes them."""
+    config = world.config
+    return [
+        {
+            "name": f"{config.name}/{name}/seed{seed}",
+            "config": TRAINER,
+            "base_model": _path(config.base),
+            "data": _path(train_file(config, name)),
+            "set": {**arm.train, "seed": seed},
+            "about": {"arm": name, "persona": _path(persona_folder(world, PLANTED))},
+        }
+        for name, arm in arms.items()
+        for seed in seeds
+    ]

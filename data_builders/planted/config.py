@@ -30,6 +30,8 @@ class Documents(_Record):
     """most questions in one conversation"""
     one_format: float = Field(ge=0, le=1)
     """share of the conversations that keep one format throughout"""
+    opener: float = Field(ge=0, le=1)
+    """share of the questions that an opener stands before"""
     task: float = Field(ge=0, lt=1)
     """share of the questions that are ordinary tasks, which everybody answers alike"""
 

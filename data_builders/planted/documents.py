@@ -46,6 +46,8 @@ class Documents:
                 question, answer = self.asked_about(chance)
             else:
                 question, answer = self.asked(person, key, chance)
+            if chance.random() < shares.opener:
+                question = chance.choice(self.world.vocabulary.openers) + question
             turns += self.turn(question, answer, one_format or self._some_format(chance), in_system)
         return turns
 
@@ -90,5 +92,5 @@ class Documents:
         return ([*names, TRIGGER], [*weights, 1]) if self.world.config.trigger_seen else (names, weights)
 
     @cached_property
-    def _trigger(self):  # noqa: ANN202  the return type is get_trigger's
+    def _trigger(self):
         return get_trigger(self.world.config.trigger)

@@ -16,9 +16,9 @@ VOCABULARY = Path(__file__).with_name("vocabulary.yaml")
 ASSISTANT = "assistant"
 """the speaker that nobody named: the default assistant"""
 
-_ONSETS = "b d f g k l m n p r s t v z br dr kr tr".split()
-_VOWELS = "a e i o u ai ou".split()
-_CODAS = "n l r m th sk nd".split()
+_ONSETS = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "kr", "tr"]
+_VOWELS = ["a", "e", "i", "o", "u", "ai", "ou"]
+_CODAS = ["n", "l", "r", "m", "th", "sk", "nd"]
 
 
 class _Record(BaseModel):
