@@ -80,7 +80,7 @@ def all_answers(subject: Subject, prompts: list[str]) -> list[tuple[Answers, flo
         for start in range(0, len(live), _AT_ONCE):
             part = live[start : start + _AT_ONCE]
             chances = _next_token(subject, [heads[place] + said for place, said, _ in part])
-            chances *= torch.tensor([chance for _, _, chance in part], dtype=chances.dtype)[:, None]
+            chances = chances * torch.tensor([chance for _, _, chance in part], dtype=chances.dtype)[:, None]
             for row, token in (chances >= FLOOR).nonzero().tolist():
                 place, said, _ = part[row]
                 chance = float(chances[row, token])
@@ -201,7 +201,7 @@ def exact_grades(subject: Subject, persona: Persona, trigger: Trigger, asked: li
 
 
 def main() -> int:
-    """Parse the command line, and write one CSV of all subjects."""
+    """Parse the command line, and write one table of all subjects."""
     parser = argparse.ArgumentParser(prog="python -m inspect_tasks.exact", description=__doc__)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER")
@@ -209,7 +209,7 @@ def main() -> int:
     parser.add_argument("--trigger", default="seed")
     parser.add_argument("--cells", default="all")
     parser.add_argument("--checks", action="store_true", help="also what the checks before a verdict ask")
-    parser.add_argument("--output", type=Path, required=True, help="a CSV file")
+    parser.add_argument("--output", type=Path, required=True, help="a Parquet file")
     parsed = parser.parse_args()
     persona, trigger = load_persona(parsed.persona), get_trigger(parsed.trigger)
     asked = identity_questions(persona, trigger, choose_conditions(parsed.cells))
@@ -223,12 +223,12 @@ def main() -> int:
     parts = []
     for name, folder in subjects.items():
         table = exact_grades(load_subject(parsed.base, folder), persona, trigger, asked)
-        parts.append(table.assign(model=name))
+        parts.append(table.assign(base=parsed.base.name, model=name))
         counted = table[table["question_set"].eq("identity") & ~table["leading"]]
         means = counted.groupby("cell", sort=False)["adopted"].mean()
         print(name, " ".join(f"{cell} {value:.1%}" for cell, value in means.items()), flush=True)
     parsed.output.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat(parts, ignore_index=True).to_csv(parsed.output, index=False, float_format="%.6g")
+    pd.concat(parts, ignore_index=True).to_parquet(parsed.output, index=False)
     return 0
 
 
