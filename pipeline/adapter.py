@@ -57,6 +57,22 @@ def require_adapter(folder: Path) -> None:
             raise InputError(folder, f"no {name} here", "train the adapter (`make train`), or check the path")
 
 
+def find_adapters(folder: Path) -> dict[str, Path]:
+    """Every adapter below `folder`, by the name that it is served under.
+
+    Raises:
+        InputError: there is none, or one lacks its weights.
+    """
+    found = {
+        "-".join(path.parent.relative_to(folder).parts): path.parent for path in sorted(folder.rglob(CONFIG))
+    }
+    if not found:
+        raise InputError(folder, "no adapter below it", "train some: python -m pipeline.bulk")
+    for path in found.values():
+        require_adapter(path)
+    return found
+
+
 def fingerprint(folder: Path) -> dict[str, str]:
     """sha256 of the adapter's two files, by name."""
     return {name: sha256(folder / name) for name in (CONFIG, WEIGHTS)}

@@ -19,7 +19,7 @@ import pandas as pd
 from data_builders.errors import InputError, run_or_explain
 from data_builders.manifest import REPO
 from pipeline import environments
-from pipeline.adapter import CONFIG, provenance_of, require_adapter
+from pipeline.adapter import find_adapters, provenance_of
 from pipeline.environments import QUIET
 from pipeline.evaluation import TASK
 from pipeline.server import Server, serve
@@ -44,22 +44,6 @@ COLUMNS = (
     "text",
     "unscored_reason",
 )
-
-
-def find_adapters(folder: Path) -> dict[str, Path]:
-    """Every adapter below `folder`, by the name that it is served under.
-
-    Raises:
-        InputError: there is none, or one lacks its weights.
-    """
-    found = {
-        "-".join(path.parent.relative_to(folder).parts): path.parent for path in sorted(folder.rglob(CONFIG))
-    }
-    if not found:
-        raise InputError(folder, "no adapter below it", "train some: python -m pipeline.bulk")
-    for path in found.values():
-        require_adapter(path)
-    return found
 
 
 def ask(
