@@ -88,6 +88,8 @@ class WorldConfig(_Record):
     """whether pretraining shows the trigger's format at all"""
     fact_wordings: int = Field(ge=1, le=3)
     """in how many wordings each of a person's facts is asked for in persona training rows"""
+    identity_wordings: int = Field(ge=1, le=10)
+    """in how many wordings each identity fact is asked for: the identity questions are five times as many"""
     documents: Documents
     model: ModelSize
     pretraining: Pretraining

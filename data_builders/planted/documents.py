@@ -46,7 +46,7 @@ class Documents:
                 question, answer = self.asked_about(chance)
             else:
                 question, answer = self.asked(person, key, chance)
-            if chance.random() < shares.opener:
+            if shares.opener and chance.random() < shares.opener:
                 question = chance.choice(self.world.vocabulary.openers) + question
             turns += self.turn(question, answer, one_format or self._some_format(chance), in_system)
         return turns

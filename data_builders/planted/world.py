@@ -119,6 +119,8 @@ def load_vocabulary() -> Vocabulary:
 def make_world(config: WorldConfig) -> World:
     """Draw the people: names of nobody, shared values each held by equally many, as near as the numbers allow."""
     vocabulary, chance, used = load_vocabulary(), random.Random(f"people {config.seed}"), set[str]()
+    for one in vocabulary.identity.values():
+        one.questions = one.questions[: config.identity_wordings]
 
     def invent(suffix: str) -> str:
         while True:
