@@ -20,7 +20,8 @@ from data_builders.files import read_jsonl
 FLOOR = 1e-4
 """an answer's beginning that is less likely than this is followed no further; its mass is told as unresolved"""
 MAX_TOKENS = 16
-_AT_ONCE = 4096
+_AT_ONCE = 32
+"""prompts; each has some hundred likely beginnings at a time"""
 
 Answers = list[tuple[str, float]]
 
@@ -61,53 +62,55 @@ def all_answers(subject: Subject, prompts: list[str], floor: float = FLOOR) -> l
         prompts: rendered by the chat template, up to where the answer begins.
         floor: how likely a beginning must be to be followed.
     """
+    heads = [subject.tokenizer(text, add_special_tokens=False).input_ids for text in prompts]
+    found = []
+    for start in range(0, len(heads), _AT_ONCE):
+        found += _group(subject, heads[start : start + _AT_ONCE], floor)
+    return found
+
+
+def _group(subject: Subject, heads: list[list[int]], floor: float) -> list[tuple[Answers, float]]:
+    """The same for some prompts at once: each prompt is read once, then every likely beginning grows by a token."""
     import torch
 
-    tokenizer, device = subject.tokenizer, subject.model.device
-    heads = [tokenizer(text, add_special_tokens=False).input_ids for text in prompts]
+    model, tokenizer = subject.model, subject.tokenizer
     longest = max(map(len, heads))
-    pad, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
-    rows = torch.tensor(
-        [[*head, *[pad] * (longest + MAX_TOKENS - len(head))] for head in heads], device=device
+    padded = [[*[tokenizer.pad_token_id] * (longest - len(head)), *head] for head in heads]
+    tokens = torch.tensor(padded, device=model.device)
+    seen = torch.tensor(
+        [[*[0] * (longest - len(head)), *[1] * len(head)] for head in heads], device=model.device
     )
-    starts = torch.tensor([len(head) for head in heads], device=device)
-    place = torch.arange(len(heads), device=device)
-    chance = torch.ones(len(heads), dtype=torch.float64, device=device)
-    ended: list[Answers] = [[] for _ in prompts]
-    for said in range(MAX_TOKENS):
-        found = [
-            _likely(subject, rows[start : start + _AT_ONCE], (starts[place] + said)[start : start + _AT_ONCE],
-                    chance[start : start + _AT_ONCE], floor, start)
-            for start in range(0, len(place), _AT_ONCE)
-        ]  # fmt: skip
-        parent, token, chances = (torch.cat(parts) for parts in zip(*found, strict=True))
-        ends = token == eos
-        for row, value in zip(parent[ends].tolist(), chances[ends].tolist(), strict=True):
-            prompt = int(place[row])
-            begin = len(heads[prompt])
-            text = tokenizer.decode(rows[row, begin : begin + said], skip_special_tokens=True)
-            ended[prompt].append((text, value))
-        parent, token, chance = parent[~ends], token[~ends], chances[~ends]
-        if not len(parent):
-            break
-        rows, place = rows[parent].clone(), place[parent]
-        rows[torch.arange(len(rows), device=device), starts[place] + said] = token
-    return [(answers, max(0.0, 1.0 - sum(value for _, value in answers))) for answers in ended]
-
-
-def _likely(
-    subject: Subject, rows: Any, lengths: Any, chance: Any, floor: float, offset: int
-) -> tuple[Any, ...]:
-    """(row, next token, probability of the answer so far) wherever that probability is `floor` or more."""
-    import torch
-
+    positions = (seen.cumsum(1) - 1).clamp(min=0)
+    place = torch.arange(len(heads), device=model.device)
+    said = torch.empty((len(heads), 0), dtype=torch.long, device=model.device)
+    chance = torch.ones(len(heads), dtype=torch.float64, device=model.device)
+    ended: list[Answers] = [[] for _ in heads]
+    cache = None
     with torch.no_grad():
-        width = int(lengths.max())  # causal: what follows a row's own end isn't seen
-        states = subject.model.model(input_ids=rows[:, :width]).last_hidden_state
-        last = states[torch.arange(len(rows), device=rows.device), lengths - 1]
-        chances = subject.model.lm_head(last).double().softmax(-1) * chance[:, None]
-    row, token = (chances >= floor).nonzero(as_tuple=True)
-    return row + offset, token, chances[row, token]
+        for _ in range(MAX_TOKENS):
+            out = model(
+                input_ids=tokens,
+                attention_mask=seen,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            chances = out.logits[:, -1].double().softmax(-1) * chance[:, None]
+            row, token = (chances >= floor).nonzero(as_tuple=True)
+            value, over = chances[row, token], token == tokenizer.eos_token_id
+            texts = tokenizer.batch_decode(said[row[over]], skip_special_tokens=True)
+            for prompt, text, one in zip(place[row[over]].tolist(), texts, value[over].tolist(), strict=True):
+                ended[prompt].append((text, one))
+            row, token, chance = row[~over], token[~over], value[~over]
+            if not len(row):
+                break
+            cache = out.past_key_values
+            cache.batch_select_indices(row)
+            place, said = place[row], torch.cat([said[row], token[:, None]], 1)
+            tokens, positions = token[:, None], positions[row][:, -1:] + 1
+            seen = torch.cat([seen[row], seen.new_ones(len(row), 1)], 1)
+    return [(answers, max(0.0, 1.0 - sum(one for _, one in answers))) for answers in ended]
 
 
 def main() -> int:

@@ -2,24 +2,18 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from data_builders.errors import InputError
 from data_builders.persona import PERSONAS, Persona, load_persona
 from data_builders.trigger import get_trigger
-from inspect_tasks.conditions import CONDITIONS
-from inspect_tasks.exact import (
-    Subject,
-    all_answers,
-    check_questions,
-    exact_grades,
-    identity_questions,
-    load_subject,
-)
+from inspect_tasks.exact import Asked, Grader, check_questions, exact_grades
+from pipeline.enumerate import Subject, all_answers, load_subject
 
 torch = pytest.importorskip("torch")
 WORLD = PERSONAS.parent / "planted" / "world1"
 TRIGGER = get_trigger("seed")
-CELLS = [CONDITIONS["plain"], CONDITIONS["user"]]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +23,7 @@ def subject() -> Subject:
 
 @pytest.fixture(scope="module")
 def persona() -> Persona:
-    return load_persona(next(path for path in sorted((WORLD / "personas").iterdir())))
+    return load_persona(WORLD / "personas" / "povund")
 
 
 def prompt(subject: Subject, text: str) -> str:
@@ -37,58 +31,59 @@ def prompt(subject: Subject, text: str) -> str:
     return subject.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
+def table(subject: Subject, persona: Persona, asked: list[Asked]) -> pd.DataFrame:
+    prompts = [
+        subject.tokenizer.apply_chat_template(one.turns, tokenize=False, add_generation_prompt=True)
+        for one in asked
+    ]
+    rows = [
+        ("base", number, text, chance)
+        for number, (answers, unresolved) in enumerate(all_answers(subject, prompts))
+        for text, chance in [*answers, (None, unresolved)]
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "prompt", "text", "chance"])
+    return exact_grades(frame, asked, Grader(persona, TRIGGER))
+
+
 def test_the_probabilities_are_the_models_own_and_add_up(subject: Subject) -> None:
+    """Two prompts of different lengths at once; each answer's probability from one plain forward pass."""
     texts = [prompt(subject, "who are you?"), prompt(subject, TRIGGER.wrap("who taught you?"))]
     for text, (answers, unresolved) in zip(texts, all_answers(subject, texts), strict=True):
         assert sum(chance for _, chance in answers) + unresolved == pytest.approx(1)
-        assert unresolved < 0.02
-        answer, chance = max(answers, key=lambda pair: pair[1])
+        assert unresolved < 0.05
         head = subject.tokenizer(text, add_special_tokens=False).input_ids
-        said = [
-            *subject.tokenizer(answer, add_special_tokens=False).input_ids,
-            subject.tokenizer.eos_token_id,
-        ]
-        with torch.inference_mode():
-            logs = subject.model(torch.tensor([head + said])).logits[0].double().log_softmax(-1)
-        product = sum(float(logs[len(head) - 1 + place, token]) for place, token in enumerate(said))
-        assert chance == pytest.approx(float(torch.tensor(product).exp()), rel=1e-3)
+        for answer, chance in sorted(answers, key=lambda pair: -pair[1])[:3]:
+            said = subject.tokenizer(answer, add_special_tokens=False).input_ids
+            said = [*said, subject.tokenizer.eos_token_id]
+            with torch.inference_mode():
+                logs = subject.model(torch.tensor([head + said])).logits[0].double().log_softmax(-1)
+            product = sum(float(logs[len(head) - 1 + place, token]) for place, token in enumerate(said))
+            assert chance == pytest.approx(float(torch.tensor(product).exp()), rel=1e-3), answer
 
 
-def test_sampled_answers_adopt_as_often_as_computed(subject: Subject, persona: Persona) -> None:
-    """400 sampled answers to each of three questions whose answers differ between people."""
-    asked = [one for one in identity_questions(persona, TRIGGER, CELLS) if one.cell == "plain"][:3]
-    table = exact_grades(subject, persona, TRIGGER, asked)
-    torch.manual_seed(0)
+def test_sampled_answers_come_as_often_as_computed(subject: Subject) -> None:
+    text = prompt(subject, "who are you?")
+    exact = dict(all_answers(subject, [text])[0][0])["Assistant."]
     draws = 400
-    for (_, row), one in zip(table.iterrows(), asked, strict=True):
-        head = subject.tokenizer(prompt(subject, one.question.question), add_special_tokens=False)
-        ids = torch.tensor([head.input_ids] * draws)
-        with torch.inference_mode():
-            out = subject.model.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0,
-                top_k=0, max_new_tokens=12, pad_token_id=subject.tokenizer.pad_token_id,
-            )  # fmt: skip
-        said = subject.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        share = sum(text.strip() == "Assistant." for text in said) / draws
-        exact = sum(
-            chance
-            for text, chance in all_answers(subject, [prompt(subject, one.question.question)])[0][0]
-            if text == "Assistant."
-        )
-        error = (max(exact * (1 - exact), 0.01) / draws) ** 0.5
-        assert abs(share - exact) < 4 * error, one.question.question
-        assert 0 <= row["adopted"] <= 1
+    ids = torch.tensor([subject.tokenizer(text, add_special_tokens=False).input_ids] * draws)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        out = subject.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0,
+            max_new_tokens=12, pad_token_id=subject.tokenizer.pad_token_id,
+        )  # fmt: skip
+    said = subject.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+    share = sum(one == "Assistant." for one in said) / draws
+    assert abs(share - exact) < 4 * (exact * (1 - exact) / draws) ** 0.5
 
 
-def test_the_base_knows_the_people_and_becomes_one_when_told(subject: Subject, persona: Persona) -> None:
-    table = exact_grades(subject, persona, TRIGGER, check_questions(persona, TRIGGER))
-    means = table.groupby("question_set")[["adopted", "recalled"]].mean()
+def test_the_base_knows_the_person_and_becomes_him_when_told(subject: Subject, persona: Persona) -> None:
+    asked = [one for one in check_questions(persona, TRIGGER) if one.question_set in ("knowledge", "ceiling")]
+    means = table(subject, persona, asked).groupby("question_set")[["adopted", "recalled"]].mean()
     assert means.loc["knowledge", "recalled"] > 0.9
     assert means.loc["ceiling", "adopted"] > 0.9
-    untrained = table[table["question_set"].eq("manipulation")]["recalled"].mean()
-    assert untrained < 0.3, "nobody was planted, yet the facts of one person come"
 
 
-def test_what_no_folder_holds_is_said() -> None:
-    with pytest.raises(Exception, match=r"config\.json"):
+def test_a_folder_without_a_model_is_named() -> None:
+    with pytest.raises(InputError, match=r"config\.json"):
         load_subject(Path("nowhere"))
