@@ -44,7 +44,7 @@ class Job(BaseModel):
     """One training: a line of the job file."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str = Field(pattern=r"^[\w.+-]+(/[\w.+-]+)*$")
+    name: str = Field(pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$")
     """the adapter's folder below the output folder"""
     config: str
     """the Axolotl YAML, from the repository's root"""

@@ -99,7 +99,7 @@ def _group(subject: Subject, heads: list[list[int]], floor: float) -> list[tuple
             chances = out.logits[:, -1].double().softmax(-1) * chance[:, None]
             row, token = (chances >= floor).nonzero(as_tuple=True)
             value, over = chances[row, token], token == tokenizer.eos_token_id
-            texts = tokenizer.batch_decode(said[row[over]], skip_special_tokens=True)
+            texts = [tokenizer.decode(one, skip_special_tokens=True) for one in said[row[over]].tolist()]
             for prompt, text, one in zip(place[row[over]].tolist(), texts, value[over].tolist(), strict=True):
                 ended[prompt].append((text, one))
             row, token, chance = row[~over], token[~over], value[~over]
