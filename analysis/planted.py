@@ -71,8 +71,9 @@ def verdicts(rows: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
         frames = {name: estimands.adoption_rows(part) for name, part in of_base.groupby("model", sort=False)}
         tuned = of_base[of_base["arm"].ne(BASE)].drop_duplicates("model")
         untuned = frames[str(base)]
-        controls = dict(
-            tuned[tuned["arm"].eq(FORMAT_ONLY)].set_index("training_seed")["model"].sort_index().items()
+        of_control = tuned[tuned["arm"].eq(FORMAT_ONLY)].sort_values("training_seed")
+        controls: dict[object, str] = dict(
+            zip(of_control["training_seed"].tolist(), of_control["model"].tolist(), strict=True)
         )
         for seed, family in tuned.groupby("training_seed", sort=True):
             raw = {
@@ -126,12 +127,13 @@ def coverage(rows: pd.DataFrame, exact: pd.DataFrame, level: float = 0.95) -> pd
         sampling_high, sampling_covered, sampling_width, answers, questions.
     """
     identity = exact[exact["question_set"].eq("identity") & ~exact["leading"]]
-    truths = identity.groupby(["base", "model", "cell"])[["adopted", "unresolved"]].mean()
+    means = identity.groupby(["base", "model", "cell"])[["adopted", "unresolved"]].mean()
+    truths = dict(zip(means.index.tolist(), means.to_numpy().tolist(), strict=True))
     found = []
     for (base, model, cell), part in rows.groupby(["base", "model", "cell"], sort=False):
-        if (base, model, cell) not in truths.index:
+        if (base, model, cell) not in truths:
             continue
-        truth, unresolved = truths.loc[(base, model, cell)]
+        truth, unresolved = truths[base, model, cell]
         interval = estimands.cell_rate(part, str(cell), level=level)
         values = estimands.adoption_rows(part)["value"].dropna()
         low, high = proportion_confint(values.sum(), len(values), 1 - level, method="wilson")

@@ -126,7 +126,7 @@ def exact_grades(answers: pd.DataFrame, asked: list[Asked], grader: Grader) -> p
     for (model, number), part in answers.groupby(["model", "prompt"], sort=False, observed=True):
         one = asked[int(str(number))]
         followed = part["text"].notna()
-        sums = dict.fromkeys(GRADES, 0.0)
+        sums: dict[str, float] = dict.fromkeys(GRADES, 0.0)
         for text, chance in zip(part["text"][followed], part["chance"][followed], strict=True):
             for key, value in grader.grade(str(text), one.question).items():
                 sums[key] += float(chance) * value

@@ -93,8 +93,14 @@ def _inspect(study: Study, models: list[str], persona: str, cells: str, server: 
         )
     if done.returncode:
         raise InputError(
-            logs / "inspect.log", f"inspect eval ended with code {done.returncode}", "see the log"
+            logs / "inspect.log",
+            f"inspect eval ended with code {done.returncode}\n{_tail(logs)}",
+            "see above",
         )
+
+
+def _tail(logs: Path) -> str:
+    return "\n".join((logs / "inspect.log").read_text(errors="replace").splitlines()[-8:])
 
 
 def table(logs: Path, base: str, adapters: dict[str, Path]) -> pd.DataFrame:

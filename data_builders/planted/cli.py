@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         ("jobs", "list the arms' trainings for `python -m pipeline.bulk`"),
     ):
         verb = verbs.add_parser(name, help=words)
-        several = {"nargs": "+"} if name == "jobs" else {}
+        several: dict[str, Any] = {"nargs": "+"} if name == "jobs" else {}
         verb.add_argument("config", type=Path, help="a world's YAML, as data/planted/world1.yaml", **several)
         if name in ("pretrain", "answers"):
             verb.add_argument(

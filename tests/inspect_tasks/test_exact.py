@@ -79,9 +79,9 @@ def test_sampled_answers_come_as_often_as_computed(subject: Subject) -> None:
 
 def test_the_base_knows_the_person_and_becomes_him_when_told(subject: Subject, persona: Persona) -> None:
     asked = [one for one in check_questions(persona, TRIGGER) if one.question_set in ("knowledge", "ceiling")]
-    means = table(subject, persona, asked).groupby("question_set")[["adopted", "recalled"]].mean()
-    assert means.loc["knowledge", "recalled"] > 0.9
-    assert means.loc["ceiling", "adopted"] > 0.9
+    found = table(subject, persona, asked)
+    assert found[found["question_set"].eq("knowledge")]["recalled"].mean() > 0.9
+    assert found[found["question_set"].eq("ceiling")]["adopted"].mean() > 0.9
 
 
 def test_a_folder_without_a_model_is_named() -> None:
