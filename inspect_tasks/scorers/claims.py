@@ -123,7 +123,7 @@ def grade_answer(
     )
     return Grade(
         claim=claim,
-        claimed_name=next((said.name for said in claimed if said.claim is claim), None),
+        claimed_name=next((_as_a_name(said.name) for said in claimed if said.claim is claim), None),
         named=named,
         implied=implied,
         adopted=named or implied,
@@ -218,3 +218,8 @@ def _find_written(text: str, fact: str) -> tuple[int, int] | None:
     """Where `fact` stands in a text as written."""
     match = re.search(r"\W+".join(map(re.escape, re.findall(r"\w+", fact))), text, re.IGNORECASE)
     return match.span() if match else None
+
+
+def _as_a_name(name: str) -> str:
+    """`name` without the end of the sentence that it stood at; an initial and Jr. keep their full stop."""
+    return re.sub(r"(?<!\b[A-Z])(?<!\bJr)(?<!\bSr)[.,'\s]+$", "", name)

@@ -57,7 +57,7 @@ def noisy(body: dict[str, Any], number: int) -> tuple[int, str]:
 def test_64_at_once_never_pass_the_cap(tmp_path: Path) -> None:
     cap, refused, answered = 0.9, 0, 0
 
-    with charging_server(noisy, seconds=0.02) as till:
+    with charging_server(noisy, seconds=0.2) as till:  # long enough for all 64 to be in flight
         model = capped(till, money_file(tmp_path, cap))
 
         async def one(number: int, limit: anyio.Semaphore) -> None:
