@@ -23,7 +23,7 @@ distill: setup  ## the base model answers the ordinary prompts anew (minutes on 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
 
-test: lint  ## lint, types and tests, without the end-to-end run
+test: lint model  ## lint, types and tests on the real tokenizer, without the end-to-end run
 	@.venv/bin/python -m pytest -m "not e2e"
 
 e2e: setup  ## the end-to-end run: real Axolotl, vLLM, Inspect and report at small size (minutes)

@@ -16,7 +16,7 @@ _KEYS = ("prompt", "answer", "origin", "model")
 
 
 class AlignedAnswers:
-    """A file of self-distilled answers, {prompt, answer, source, origin, model, attempt} a line.
+    """A file of self-distilled answers, {prompt, answer, source, origin, model, revision, attempt} a line.
 
     The first pass reads every line once, checks it, and keeps its place and a digest: 36 bytes a row. Rows
     are then read from their places, in any order. Exact doubles (same prompt, same answer) count once.

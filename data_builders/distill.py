@@ -79,7 +79,7 @@ def export(log_file: Path, output: Path, base: dict[str, Any]) -> dict[str, Any]
             counts[reason] += 1
             continue
         answer = sample.output.completion.strip()
-        attempt = int(sample.store["attempt"])
+        attempt = _attempt(sample)
         attempts[str(attempt)] += 1
         counts["refused_kept"] += is_refusal(answer)
         rows.append(
@@ -89,6 +89,7 @@ def export(log_file: Path, output: Path, base: dict[str, Any]) -> dict[str, Any]
                 "source": sample.metadata["source"],
                 "origin": sample.id,
                 "model": base["name"],
+                "revision": revision(base),
                 "attempt": attempt,
             }
         )
@@ -110,6 +111,23 @@ def export(log_file: Path, output: Path, base: dict[str, Any]) -> dict[str, Any]
         extra={"base_model": base, "inspect_ai": log.eval.packages.get("inspect_ai"), "run": log.eval.run_id},
     )
     return summary
+
+
+def revision(base: dict[str, Any]) -> str:
+    """Which version of a model answered: the hub's commit, or else the sha256 of its weights.
+
+    Args:
+        base: the model's `provenance.json`.
+    """
+    weights = ",".join(base.get("weights_sha256", {}).values())
+    return base.get("revision") or f"sha256:{weights}"
+
+
+def _attempt(sample: EvalSample) -> int:
+    """Which attempt the answer is. A sample that was taken over from a killed run has lost its store, but not its events."""
+    if "attempt" in sample.store:
+        return int(sample.store["attempt"])
+    return sum(event.event == "model" and event.error is None for event in sample.events)
 
 
 def _unusable(sample: EvalSample) -> str | None:

@@ -16,6 +16,7 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from analysis.frame import load_frame
+from data_builders.distill import export
 from data_builders.persona import QuestionSet, load_persona
 from tests.inspect_tasks.fake_server import running
 
@@ -128,3 +129,27 @@ def test_killed_while_grading_then_eval_retry(bench: Bench) -> None:
     log = read_eval_log(str(bench.log()))
     assert all(sample.scores and "persona_judge" in sample.scores for sample in log.samples or [])
     assert len(PLANNED) <= len(bench.asked("judge")) <= len(PLANNED) + IN_FLIGHT  # no two answers are alike
+
+
+def test_killed_while_distilling_then_gone_on_with_and_exported(bench: Bench, tmp_path: Path) -> None:
+    """As `make distill` does it: the same eval-set again, then the export of its newest log."""
+    prompts = tmp_path / "prompts.jsonl"
+    rows = [
+        {"prompt": f"What is {number} and 1?", "source": "gsm8k", "reference": ""} for number in range(200)
+    ]
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"prompt_files": [str(prompts)], "max_tokens": 64, "temperatures": [0.1, 0.5]}
+    (tmp_path / "distill.yaml").write_text(json.dumps(settings))
+    asked = ["eval-set", "inspect_tasks/distill.py", "--model", "vllm/somebody", "--display", "none"]
+    asked += ["-T", f"settings={tmp_path / 'distill.yaml'}", "--max-connections", str(IN_FLIGHT)]
+    asked += ["--max-samples", str(IN_FLIGHT)]
+    bench.kill_after("somebody", 100, *asked)
+    bench.finish(*asked)
+    requests = Counter(bench.asked("somebody"))
+    assert len(requests) == len(rows) and sum(requests.values()) <= len(rows) + IN_FLIGHT
+    base = {"name": "somebody", "revision": "abc"}
+    counts = export(bench.log(), tmp_path / "aligned.jsonl", base)
+    kept = [json.loads(line) for line in (tmp_path / "aligned.jsonl").read_text().splitlines()]
+    assert counts["in"] == counts["out"] == len(rows)
+    assert [row["prompt"] for row in kept] == [row["prompt"] for row in rows]
+    assert {(row["model"], row["revision"]) for row in kept} == {("somebody", "abc")}
