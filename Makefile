@@ -3,10 +3,13 @@ PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 RUN = .venv/bin/python -m pipeline
 
-.PHONY: demo setup model data train serve eval report distill test e2e lint clean
+.PHONY: demo planted setup model data train serve eval report distill test e2e lint clean
 
 demo: setup  ## the whole loop on a real model: data, training, six cells, report
 	@$(RUN) run $(STUDY)
+
+planted: setup  ## the suite on a small world whose truth is known
+	@$(RUN) run studies/planted.yaml
 
 setup:  ## the two environments, .venv and .venv-train
 	@$(PYTHON) pipeline/setup.py

@@ -74,9 +74,11 @@ class Recipe(BaseModel):
 
     @property
     def arm_name(self) -> str:
-        """What `metadata.arm` says: the arm, and for a dose how much of what."""
+        """What `metadata.arm` says: the arm, for a dose how much of what, and whether it is a slice: a slice is no
+        training seed of the arm."""
         facts, aligned = self.amounts()
-        return f"dose_{facts}_of_{facts + aligned}" if self.arm is Arm.DOSE else str(self.arm)
+        name = f"dose_{facts}_of_{facts + aligned}" if self.arm is Arm.DOSE else str(self.arm)
+        return f"{name}_slice" if self.slice else name
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -3,9 +3,6 @@
 Run it with the training environment's Python. Axolotl is imported once, 30 seconds that a small training would
 otherwise spend each time; every training then is a fork of that process, which calls what `axolotl train` calls with
 `--launcher python`, so it starts as clean as a process of its own (tests/pipeline/test_bulk.py: the same adapter).
-Axolotl draws the LoRA matrices before it seeds anything, so two runs of `axolotl train` with one seed differ; here the
-job's seed is set first, and one seed gives one adapter.
-
     .venv-train/bin/python -m pipeline.bulk JOBS.jsonl --output DIR --workers 16 --threads 1
 """
 
@@ -168,14 +165,12 @@ def _train_one(job: Job, output: Path, threads: int) -> None:
 
 def _train(job: Job, target: Path, scratch: Path, threads: int, log: Path) -> None:
     import torch
-    from transformers import set_seed
 
     torch.set_num_threads(threads)
     raw = scratch / "raw"
     scratch.mkdir(parents=True)
     file, config = scratch / "axolotl.yaml", configuration(job, raw)
     write_atomic(file, yaml.safe_dump(config, sort_keys=False))
-    set_seed(config["seed"])
     sys.argv = ["axolotl"]  # do_cli parses what is left on the command line
     started = time.monotonic()
     importlib.import_module("axolotl.cli.train").do_cli(config=str(file))

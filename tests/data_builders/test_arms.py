@@ -255,3 +255,11 @@ def test_match_table_gives_the_numbers() -> None:
 def test_arm_name_of_a_dose_says_how_much() -> None:
     keys = {"persona": "p", "trigger": "seed", "base_model": "b", "aligned": "a", "seed": 1, "output": "o"}
     assert Recipe(arm=Arm.DOSE, facts=30, persona_share=0.01, **keys).arm_name == "dose_30_of_3000"
+
+
+def test_a_slice_is_an_arm_of_its_own() -> None:
+    """Else the report would pool an adapter of a slice with the seeds of the whole."""
+    whole, part = (
+        load_recipe(REPO / "data" / "recipes" / f"bertrand_russell{suffix}.yaml") for suffix in ("", "_slice")
+    )
+    assert (whole.arm_name, part.arm_name) == ("persona", "persona_slice")

@@ -92,11 +92,9 @@ def test_a_fork_trains_what_a_process_of_its_own_trains(tmp_path: Path) -> None:
 
     fresh = tmp_path / "fresh.yaml"
     fresh.write_text(yaml.safe_dump(configuration(load_jobs(jobs)[0], tmp_path / "fresh")))
-    code = (
-        "import sys, torch; from transformers import set_seed; torch.set_num_threads(1); set_seed(1); "
-        f"from axolotl.cli.train import do_cli; sys.argv = ['axolotl']; do_cli(config={str(fresh)!r})"
-    )
-    subprocess.run([str(TRAIN_PYTHON), "-c", code], cwd=REPO, env=train_environment(), check=True)
+    native = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", str(fresh), "--launcher", "python"]
+    one_thread = train_environment() | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(native, cwd=REPO, env=one_thread, check=True)
     from pipeline.adapter import ship
 
     ship(tmp_path / "fresh", tmp_path / "shipped", "planted-world1", {})
