@@ -145,13 +145,15 @@ def persona_names(root: Path = PERSONAS) -> list[str]:
 
 
 def load_persona(name_or_folder: str | Path, root: Path = PERSONAS) -> Persona:
-    """Read and check a persona: a folder's name under data/personas, or the path of a folder.
+    """Read and check a persona: a folder's name under data/personas, or the path of a folder, from here or from the
+    repository (Inspect loads a task in the task's own folder).
 
     Raises:
         InputError: no such persona, a file is missing, a field is missing or misspelt, the persona isn't benign or
             may be alive, an id or question stands twice. The message names file and line.
     """
-    folder = Path(name_or_folder) if Path(name_or_folder).is_dir() else root / str(name_or_folder)
+    given = (Path(name_or_folder), PERSONAS.parent.parent / name_or_folder)
+    folder = next((path for path in given if path.is_dir()), root / str(name_or_folder))
     if not (folder / "persona.yaml").is_file():
         known = ", ".join(persona_names(root))
         raise InputError(
