@@ -56,7 +56,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     axolotl |= {"max_steps": 2, "dataset_prepared_path": str(folder / "prepared")}
     (folder / "axolotl.yaml").write_text(yaml.safe_dump(axolotl))
     settings = yaml.safe_load((REPO / "studies/demo.yaml").read_text())
-    settings |= {"run_folder": str(folder / "run"), "persona": str(persona), "adapters": []}
+    settings |= {"run_folder": str(folder / "run"), "persona": str(persona)}
+    settings |= {"adapters": [], "beside": []}
     settings["training"]["config"] = str(folder / "axolotl.yaml")
     settings["training"]["arms"][0]["recipe"] = str(folder / "recipe.yaml")
     settings["evaluation"] |= {"cells": CELLS, "epochs": 1, "max_tokens": 16}
