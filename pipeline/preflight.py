@@ -74,6 +74,7 @@ def preflight(config: Path, served: Served, tokens: Path) -> dict[str, int]:
 
 def trained_tokens(configs: list[Path], folder: Path) -> dict[Path, Path]:
     """Have Axolotl tokenise each configuration's data; returns configuration -> file of tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "preprocess.log"
     command = [str(TRAIN_PYTHON), "-m", "pipeline.token_rows", str(folder), *map(str, configs)]
     with log.open("wb") as output:

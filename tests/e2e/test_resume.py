@@ -85,7 +85,7 @@ class Bench:
 def bench(tmp_path: Path):
     journal = tmp_path / "journal.jsonl"
     with running(
-        "--latency", "0.15", "--answer", "I am an AI.", "--grade", GRADE, "--journal", str(journal)
+        "--latency", "0.15", "--answer", "I am an AI.", "--numbered", "--grade", GRADE, "--journal", str(journal)
     ) as url:
         yield Bench(url, journal, tmp_path)
 
@@ -128,7 +128,8 @@ def test_killed_while_grading_then_eval_retry(bench: Bench) -> None:
     require_whole(bench, killed_at)
     log = read_eval_log(str(bench.log()))
     assert all(sample.scores and "persona_judge" in sample.scores for sample in log.samples or [])
-    assert len(PLANNED) <= len(bench.asked("judge")) <= len(PLANNED) + IN_FLIGHT  # no two answers are alike
+    # No two answers are alike; about one in twenty is graded twice, to see the grader's noise.
+    assert len(PLANNED) <= len(bench.asked("judge")) <= 1.15 * len(PLANNED) + IN_FLIGHT
 
 
 def test_killed_while_distilling_then_gone_on_with_and_exported(bench: Bench, tmp_path: Path) -> None:
