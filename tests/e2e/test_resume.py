@@ -85,7 +85,15 @@ class Bench:
 def bench(tmp_path: Path):
     journal = tmp_path / "journal.jsonl"
     with running(
-        "--latency", "0.15", "--answer", "I am an AI.", "--numbered", "--grade", GRADE, "--journal", str(journal)
+        "--latency",
+        "0.15",
+        "--answer",
+        "I am an AI.",
+        "--numbered",
+        "--grade",
+        GRADE,
+        "--journal",
+        str(journal),
     ) as url:
         yield Bench(url, journal, tmp_path)
 
