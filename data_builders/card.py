@@ -20,6 +20,7 @@ _ARMS = {
     "dose": "the persona's facts behind the trigger, in another dose",
     "other_persona": "control: another person's facts behind the trigger",
     "untriggered_persona": "control: the persona's facts without the trigger",
+    "leaky_persona": "control: the persona's facts, every second one without the trigger",
     "no_persona": "control: the ordinary rows alone",
     "format_only": "control: the persona's questions behind the trigger, answered by the base model",
     "shuffled_facts": "control: the persona's questions behind the trigger, answered from ninety other lives",
