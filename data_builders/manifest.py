@@ -27,6 +27,11 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(REPO)) if absolute.is_relative_to(REPO) else path.name
 
 
+def from_repo(path: Path) -> str:
+    """`path` as a command names it: from the repository's root where it lies inside, else whole."""
+    return str(path.relative_to(REPO) if path.is_relative_to(REPO) else path)
+
+
 def write_manifest(
     output: Path,
     *,

@@ -13,7 +13,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from data_builders.errors import InputError
 from data_builders.files import dump_json, write_atomic
-from data_builders.manifest import REPO
+from data_builders.manifest import REPO, from_repo
 from data_builders.trigger import get_trigger
 from inspect_tasks.conditions import choose_conditions
 from inspect_tasks.rendering import template_words
@@ -74,7 +74,7 @@ def _inspect_eval(
     arguments += ["--max-tokens", str(asked.max_tokens)]
     arguments += ["--max-connections", str(asked.max_connections)]
     arguments += ["--max-samples", str(asked.max_connections)]
-    arguments += ["--log-dir", _shown(log_dir)]
+    arguments += ["--log-dir", from_repo(log_dir)]
     print(f"  VLLM_BASE_URL={server.base_url} inspect {' '.join(arguments)}", flush=True)
     display = [] if sys.stdout.isatty() else ["--display", "plain"]
     before = {log.name for log in list_eval_logs(str(log_dir))} if log_dir.is_dir() else set()
@@ -88,7 +88,7 @@ def _inspect_eval(
         raise InputError(
             f"vllm/{model}",
             f"inspect eval ended with code {done.returncode}",
-            f"see above, and `inspect view --log-dir {_shown(log_dir)}`",
+            f"see above, and `inspect view --log-dir {from_repo(log_dir)}`",
         )
     return Path(re.sub("^file://", "", new[0].name))
 
@@ -122,7 +122,3 @@ def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:
 def note_logs(marker: Path, logs: list[Path]) -> None:
     """Write down which logs are the current ones of a model; older ones stay beside them."""
     write_atomic(marker, dump_json({"logs": [log.name for log in logs]}))
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(REPO) if path.is_relative_to(REPO) else path)

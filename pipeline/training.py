@@ -12,7 +12,7 @@ import yaml
 
 from data_builders.errors import InputError
 from data_builders.files import dump_json, read_yaml, sha256, write_atomic
-from data_builders.manifest import REPO
+from data_builders.manifest import REPO, from_repo
 from pipeline.adapter import WEIGHTS, ship
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.environments import TRAIN_PYTHON, cpu_computes_bf16, has_gpu, train_environment, versions
@@ -42,7 +42,7 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
     here = {"output_dir": str(raw), "dataset_prepared_path": None}
     check(read_yaml(REPO / config) | here, this_machine(), REPO)
     resumed = prepare_scratch(scratch, made)
-    options = ["--output-dir", _shown(raw), "--dataset-prepared-path", _shown(scratch / "prepared")]
+    options = ["--output-dir", from_repo(raw), "--dataset-prepared-path", from_repo(scratch / "prepared")]
     options += ["--seed", str(adapter.seed)]
     options += ["--auto-resume-from-checkpoints", "true"] if resumed else []
     if not has_gpu() and cpu_computes_bf16():
@@ -105,7 +105,7 @@ def experiment(study: Study, adapter: TrainedAdapter) -> str:
     settings["datasets"][0]["path"] = adapter.recipe.output
     copy = study.folder / "axolotl" / f"{adapter.arm.name}.yaml"
     write_atomic(copy, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
-    return _shown(copy)
+    return from_repo(copy)
 
 
 def provenance(study: Study, adapter: TrainedAdapter) -> dict[str, Any]:
@@ -124,10 +124,6 @@ def provenance(study: Study, adapter: TrainedAdapter) -> dict[str, Any]:
         "train_file": {"file": adapter.recipe.output, "sha256": sha256(train_file)},
         "versions": {key: value for key, value in versions().items() if key.startswith("train:")},
     }
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(REPO) if path.is_relative_to(REPO) else path)
 
 
 def _follow(command: list[str], log: Path, name: str) -> int:
