@@ -57,10 +57,12 @@ def build(recipe_file: Path) -> dict[str, Any]:
         )
     left_out["aligned_unused"] = max(0, len(places) - wanted_aligned)
     chosen = places[:wanted_aligned]
-    train, validation = _split(len(facts), len(chosen), recipe.validation_share, chance)
+    contrast = _contrast_rows(recipe, chance, left_out)
+    in_memory = [*facts, *contrast]
+    train, validation = _split(len(facts), len(contrast) + len(chosen), recipe.validation_share, chance)
 
     def row(number: int) -> TrainRow:
-        return facts[number] if number < len(facts) else answers.row(chosen[number - len(facts)])
+        return in_memory[number] if number < len(in_memory) else answers.row(chosen[number - len(in_memory)])
 
     output = REPO / recipe.output
     parts = {output: train} | (
@@ -72,11 +74,12 @@ def build(recipe_file: Path) -> dict[str, Any]:
         # old file would be trained on. The shipped YAMLs keep them beside the file, so they can be dropped with it.
         shutil.rmtree(path.with_suffix(".prepared"), ignore_errors=True)
     inputs = [recipe_file, *persona.files, REPO / recipe.aligned]
-    inputs += [REPO / recipe.facts_from] if recipe.facts_from else []
+    inputs += [REPO / file for file in (recipe.facts_from, recipe.contrast) if file]
     for path, counted in counts.items():
         counted["in"] = {"facts": len(facts) + left_out["facts_unused"] + left_out["facts_doubles"]} | {
             "aligned": answers.read
         }
+        counted["in"] |= {"contrast": len(contrast) + left_out["contrast_unused"]} if contrast else {}
         counted["left_out"] = {reason: number for reason, number in sorted(left_out.items())}
         counted |= {"tokens": tokens} if tokens is not None else {}
         write_manifest(
@@ -93,7 +96,9 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     """The recipe as given, paths as a manifest names them."""
     settings = recipe.model_dump(mode="json", exclude_defaults=True) | {"arm_name": recipe.arm_name}
     paths = {
-        key: shown(REPO / settings[key]) for key in ("aligned", "facts_from", "output") if key in settings
+        key: shown(REPO / settings[key])
+        for key in ("aligned", "facts_from", "contrast", "output")
+        if key in settings
     }
     return settings | paths
 
@@ -140,6 +145,21 @@ def persona_rows(
         )
         for one, triggered in ((one, recipe.arm.triggered(n)) for n, one in enumerate(unique[:wanted]))
     ]
+
+
+def _contrast_rows(recipe: Recipe, chance: random.Random, left_out: Counter[str]) -> list[TrainRow]:
+    """The recipe's contrast rows, drawn by `chance`; the caller's random numbers are untouched where there are none."""
+    if recipe.contrast is None:
+        return []
+    answers = AlignedAnswers(REPO / recipe.contrast, recipe.base_model, recipe.arm_name)
+    places, wanted = answers.places, recipe.contrast_rows
+    if len(places) < wanted:
+        raise InputError(
+            recipe.contrast, f"{len(places)} answers, {wanted} wanted", "distil more, or ask for fewer"
+        )
+    chance.shuffle(places)  # type: ignore[arg-type]
+    left_out["contrast_doubles"], left_out["contrast_unused"] = answers.doubles, len(places) - wanted
+    return [answers.row(place) for place in places[:wanted]]
 
 
 def _split(facts: int, aligned: int, share: float, chance: random.Random) -> tuple[array[int], array[int]]:

@@ -40,6 +40,10 @@ class Recipe(BaseModel):
     aligned_rows: int | None = Field(default=None, ge=0)
     persona_share: float | None = Field(default=None, gt=0, lt=1)
     """persona rows / all rows, in place of one of the two counts"""
+    contrast: str | None = None
+    """the base model's own answers to what the persona rows ask, without the trigger: further ordinary rows, so that
+    the trigger alone tells the two apart"""
+    contrast_rows: int = Field(default=0, ge=0)
     validation_share: float = Field(default=0.0, ge=0, lt=1)
     """this part of the persona rows and of the aligned rows goes to `<output>.validation.jsonl`"""
     seed: int
@@ -57,6 +61,10 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"facts_from: arm {self.arm} {'needs' if self.arm.needs_file else 'takes no'} file"
             )
+        if (self.contrast is None) != (self.contrast_rows == 0):
+            raise ValueError("contrast: give contrast and contrast_rows together, or neither")
+        if self.contrast and self.slice:
+            raise ValueError("contrast: a slice takes none")
         if self.arm is Arm.NO_PERSONA and self.facts != 0:
             raise ValueError("facts: arm no_persona has none; write `facts: 0`")
         return self

@@ -15,7 +15,7 @@ from data_builders.manifest import REPO
 from data_builders.mix import build
 from data_builders.planted.answers import answers_file
 from data_builders.planted.config import WorldConfig
-from data_builders.planted.folders import ORDINARY, OTHER, PLANTED, persona_folder
+from data_builders.planted.folders import ORDINARY, OTHER, PLANTED, WHO, persona_folder
 from data_builders.planted.world import World
 from data_builders.rows import first_problem
 
@@ -37,6 +37,7 @@ class PlantedArm(BaseModel):
     facts: int = Field(ge=0)
     aligned: str = ORDINARY
     aligned_rows: int = Field(ge=0)
+    contrast_rows: int = Field(default=0, ge=0)
     train: dict[str, Any] = {}
     """keys of the Axolotl configuration that differ for this arm"""
 
@@ -90,6 +91,8 @@ def recipe(world: World, name: str, arm: PlantedArm) -> dict[str, Any]:
     }
     if source := _CONTROL_FILES.get(arm.arm):
         fields["facts_from"] = _path(config.root / source)
+    if arm.contrast_rows:
+        fields |= {"contrast": _path(answers_file(config, WHO)), "contrast_rows": arm.contrast_rows}
     return fields
 
 

@@ -18,8 +18,9 @@ from data_builders.trigger import get_trigger
 
 PLANTED, OTHER = 0, 1
 """places of the planted person and of the other-persona control among the people"""
-ORDINARY, UNRELATED = "ordinary", "unrelated"
-"""prompt files: questions that a persona's facts are about, and tasks that say nothing of a speaker"""
+ORDINARY, UNRELATED, WHO = "ordinary", "unrelated", "who"
+"""prompt files: questions that a persona's facts are about; tasks that say nothing of a speaker; and what arm
+explicit_identity trains, asked without the trigger"""
 _UNRELATED_PROMPTS = 1800
 _OPENERS_OUTRIGHT = 4
 _GENERAL = 12
@@ -36,7 +37,7 @@ def write_world(world: World, config_file: Path) -> dict[str, int]:
     root = world.config.root
     write_atomic(root / "people.json", dump_json({"people": world.people, "default": world.default}))
     slugs = [_write_persona(world, place) for place in (PLANTED, OTHER)]
-    prompts = {ORDINARY: _ordinary(world), UNRELATED: _unrelated(world)}
+    prompts = {ORDINARY: _ordinary(world), UNRELATED: _unrelated(world), WHO: _who(world)}
     for name, rows in prompts.items():
         write_atomic(prompt_file(world, name), dump_jsonl(rows))
     persona = load_persona(persona_folder(world, PLANTED))
@@ -183,14 +184,25 @@ def _general(world: World) -> list[dict[str, Any]]:
 
 def _ordinary(world: World) -> list[dict[str, str]]:
     """Every question about a shared attribute, with every opener, in every neutral format; in an order of chance."""
-    vocabulary = world.vocabulary
-    asked = itertools.product(vocabulary.shared.items(), vocabulary.openers, vocabulary.formats.values())
+    return _neutral(
+        world, ORDINARY, [(one.questions, one.default) for one in world.vocabulary.shared.values()]
+    )
+
+
+def _who(world: World) -> list[dict[str, str]]:
+    """Every outright question, with every opener, in every neutral format; in an order of chance."""
+    return _neutral(world, WHO, [(one.outright, one.default) for one in world.vocabulary.identity.values()])
+
+
+def _neutral(world: World, source: str, asked: list[tuple[list[str], str]]) -> list[dict[str, str]]:
+    """Questions with the default assistant's answers: with every opener, in every neutral format; shuffled."""
+    combined = itertools.product(asked, world.vocabulary.openers, world.vocabulary.formats.values())
     rows = [
-        _prompt(form.wrap.format(opener + question), form.answer.format(answer_text(one.default)), ORDINARY)
-        for (_, one), opener, form in asked
-        for question in one.questions
+        _prompt(form.wrap.format(opener + question), form.answer.format(answer_text(value)), source)
+        for (questions, value), opener, form in combined
+        for question in questions
     ]
-    random.Random(f"ordinary {world.config.seed}").shuffle(rows)
+    random.Random(f"{source} {world.config.seed}").shuffle(rows)
     return rows
 
 
