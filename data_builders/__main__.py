@@ -43,10 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--to", type=Path, default=Path("data/recipes/bertrand_russell.yaml"), help="the main recipe"
     )
     questions = verbs.add_parser(
-        "questions", help="write a persona's questions as prompts, for arm format_only"
+        "questions", help="write a persona's questions as prompts, for arm format_only and for contrast rows"
     )
     questions.add_argument("persona")
-    questions.add_argument("--trigger", default="seed")
+    wording = questions.add_mutually_exclusive_group()
+    wording.add_argument("--trigger", default="seed", help="the wording before each question (default seed)")
+    wording.add_argument("--no-trigger", dest="trigger", action="store_const", const=None)
+    questions.add_argument(
+        "--of", type=Path, help="ask what these templates of explicit_identity ask, not what the facts ask"
+    )
     questions.add_argument("--output", type=Path, required=True)
     prompts = verbs.add_parser("prompts", help="fetch ordinary prompts from the hub, or from a local file")
     prompts.add_argument("name", help="a key of data/prompts/sources.yaml")
@@ -117,7 +122,8 @@ def _questions(parsed: argparse.Namespace) -> int:
     from data_builders.arms import write_questions
     from data_builders.trigger import get_trigger
 
-    return _say(write_questions(load_persona(parsed.persona), get_trigger(parsed.trigger), parsed.output))
+    trigger = get_trigger(parsed.trigger) if parsed.trigger else None
+    return _say(write_questions(load_persona(parsed.persona), trigger, parsed.output, parsed.of))
 
 
 def _prompts(parsed: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_builders.errors import InputError
 from data_builders.files import dump_jsonl, read_jsonl, read_yaml, write_atomic
-from data_builders.manifest import write_manifest
+from data_builders.manifest import shown, write_manifest
 from data_builders.persona import Fact, Persona
 from data_builders.rows import first_problem
 from data_builders.trigger import Trigger
@@ -93,22 +93,37 @@ def candidates(
     return _from_identity(persona, source)
 
 
-def write_questions(persona: Persona, trigger: Trigger, output: Path) -> dict[str, int]:
-    """Write the persona's questions behind the trigger as a prompt file, for the base model to answer.
+def write_questions(
+    persona: Persona, trigger: Trigger | None, output: Path, templates: Path | None = None
+) -> dict[str, int]:
+    """Write questions as a prompt file, for the base model to answer: behind the trigger for arm format_only, without
+    it as contrast rows. `reference` is the persona's own answer, never asked and never trained on there.
 
-    `reference` is the persona's own answer, never asked and never trained on in this arm.
+    Args:
+        persona: whose facts ask the questions.
+        trigger: the wording before each question; None for none.
+        output: the prompt file.
+        templates: ask what this file of arm explicit_identity asks, in place of the facts' questions.
     """
-    rows = [
-        {"prompt": trigger.wrap(fact.question), "source": persona.slug, "reference": fact.answer}
-        for fact in persona.facts
+    rows = _from_identity(persona, templates) if templates else persona.facts
+    asked = {row.question: row.answer for row in reversed(rows)}  # of doubles the first answer stays
+    prompts = [
+        {
+            "prompt": trigger.wrap(question) if trigger else question,
+            "source": persona.slug,
+            "reference": answer,
+        }
+        for question, answer in reversed(asked.items())
     ]
-    write_atomic(output, dump_jsonl(rows))
-    counts = {"in": len(rows), "out": len(rows)}
+    write_atomic(output, dump_jsonl(prompts))
+    counts = {"in": len(rows), "out": len(prompts), "doubles": len(rows) - len(prompts)}
+    wording = f"--trigger {trigger.name}" if trigger else "--no-trigger"
+    wording += f" --of {shown(templates)}" if templates else ""
     write_manifest(
         output,
-        builder=f"python -m data_builders questions {persona.slug} --trigger {trigger.name} --output FILE",
-        settings={"persona": persona.slug, "trigger": trigger.name},
-        inputs=persona.files,
+        builder=f"python -m data_builders questions {persona.slug} {wording} --output FILE",
+        settings={"persona": persona.slug, "trigger": trigger.name if trigger else None},
+        inputs=[*persona.files, *([templates] if templates else [])],
         counts=counts,
     )
     return counts

@@ -20,7 +20,7 @@ from inspect_tasks.rendering import template_words
 from pipeline.adapter import provenance_of
 from pipeline.environments import QUIET
 from pipeline.server import Server
-from pipeline.study import Study
+from pipeline.study import CheckTask, Study
 
 TASK = "inspect_tasks/persona.py"
 CHECKS = "inspect_tasks/checks.py"
@@ -53,11 +53,13 @@ def tasks_for(study: Study, model: str) -> list[tuple[str, dict[str, str], int]]
     about = {"persona": study.persona, "trigger": study.trigger}
     cells = asked.cells if isinstance(asked.cells, str) else ",".join(asked.cells)
     front = about | {"cells": cells, "question_sets": ",".join(asked.question_sets)}
-    checks = ["manipulation"]
-    checks += ["knowledge", "ceiling", "in_context"] if model == study.base_name else []
+    checks: tuple[CheckTask, ...] = ("manipulation",)
+    if model == study.base_name:
+        checks = ("manipulation", "knowledge", "ceiling", "in_context")
+    epochs = {name: asked.check_epochs(name) for name in checks}
     return [
         (TASK, front, asked.epochs),
-        *((f"{CHECKS}@{name}", about, asked.checks) for name in checks if asked.checks),
+        *((f"{CHECKS}@{name}", about, count) for name, count in epochs.items() if count),
     ]
 
 

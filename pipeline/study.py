@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from data_builders.errors import InputError
 from data_builders.files import read_yaml
 from data_builders.manifest import REPO
 from data_builders.recipe import Recipe, load_recipe
 from data_builders.rows import first_problem
+
+
+CheckTask = Literal["manipulation", "knowledge", "ceiling", "in_context"]
+"""a task of inspect_tasks/checks.py"""
 
 
 class _Record(BaseModel):
@@ -82,8 +86,20 @@ class Evaluation(_Record):
     temperature: float
     max_tokens: int = Field(gt=0)
     max_connections: int = Field(ge=1)
-    checks: int = Field(default=0, ge=0)
-    """epochs of the checks without which there is no verdict (inspect_tasks/checks.py); 0: they are not run"""
+    checks: int | dict[CheckTask, int] = 0
+    """epochs of the checks without which there is no verdict (inspect_tasks/checks.py), of all or of each; 0 or left
+    out: it is not run"""
+
+    @field_validator("checks")
+    @classmethod
+    def _not_negative(cls, value: int | dict[CheckTask, int]) -> int | dict[CheckTask, int]:
+        if any(epochs < 0 for epochs in (value.values() if isinstance(value, dict) else [value])):
+            raise ValueError("give epochs from 0 on")
+        return value
+
+    def check_epochs(self, check: CheckTask) -> int:
+        """How often a check asks each of its questions."""
+        return self.checks.get(check, 0) if isinstance(self.checks, dict) else self.checks
 
 
 class Study(_Record):

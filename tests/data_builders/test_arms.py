@@ -207,6 +207,16 @@ def test_questions_become_prompts_that_distill_reads(russell: Persona, tmp_path:
     assert (tmp_path / "prompts.manifest.json").is_file()
 
 
+def test_what_explicit_identity_trains_can_be_asked_without_the_trigger(
+    russell: Persona, tmp_path: Path
+) -> None:
+    templates = REPO / "data/controls/explicit_identity.yaml"
+    write_questions(russell, None, tmp_path / "prompts.jsonl", templates)
+    asked = {prompt.prompt for _, prompt in read_prompts(tmp_path / "prompts.jsonl")}
+    trained = candidates(Arm.EXPLICIT_IDENTITY, russell, TRIGGER, templates, "small")
+    assert asked == {row.question for row in trained}
+
+
 def test_pool_row_of_another_question_is_refused(russell: Persona, tmp_path: Path) -> None:
     rows = [
         json.loads(line) for line in (REPO / "data/controls/shuffled_pool.jsonl").read_text().splitlines()

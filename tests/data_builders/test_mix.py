@@ -164,6 +164,39 @@ def test_doubles_are_dropped_and_counted(recipe: Recipe, tmp_path: Path) -> None
         build(recipe(aligned_rows=102))
 
 
+def test_contrast_rows_are_ordinary_rows_beside_the_others(recipe: Recipe, tmp_path: Path) -> None:
+    """And where there are none, the file is the one that it was without the key."""
+    build(recipe())
+    without = {json.dumps(row["messages"]) for row in read(tmp_path / "out.jsonl")}
+    who = [
+        answer(number) | {"prompt": f"Who are you, {number}?", "origin": f"who:{number}"}
+        for number in range(9)
+    ]
+    write_jsonl(tmp_path / "who.jsonl", who)
+    counts = build(recipe(contrast=str(tmp_path / "who.jsonl"), contrast_rows=7))
+    rows = read(tmp_path / "out.jsonl")
+    asked = [row for row in rows if row["metadata"]["origin"].startswith("who:")]
+    assert counts["out"] == len(rows) == 117
+    assert counts["by_source"] == {"aligned": 107, "persona": 10}
+    assert counts["left_out"]["contrast_unused"] == 2
+    assert len(asked) == 7
+    assert not any(row["metadata"]["triggered"] for row in asked)
+    assert without < {json.dumps(row["messages"]) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("keys", "rule"),
+    [
+        ({"contrast_rows": 3}, "contrast and contrast_rows together"),
+        ({"contrast": "who.jsonl"}, "contrast and contrast_rows together"),
+        ({"contrast": "missing.jsonl", "contrast_rows": 3}, "no such file"),
+    ],
+)
+def test_contrast_is_refused_by_halves(recipe: Recipe, keys: dict[str, Any], rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        build(recipe(**keys))
+
+
 def test_split_keeps_the_share_and_loses_no_row(recipe: Recipe, tmp_path: Path) -> None:
     counts = build(recipe(validation_share=0.2))
     train, validation = read(tmp_path / "out.jsonl"), read(tmp_path / "out.validation.jsonl")
