@@ -8,13 +8,13 @@ The strongest form of such a loop: no padding at all, AdamW's fused step, bf16 a
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
-import os
 import time
 from pathlib import Path
 
 import torch
+
+from benchmarks.training.turn import card, take_turn, versions
 
 ROWS, LENGTH, WARM_UP = 8, 2048, 2
 
@@ -34,8 +34,7 @@ def main() -> None:
 
     cuda = torch.cuda.is_available()
     device = "cuda" if cuda else "cpu"
-    with Path(os.environ.get("SPEED_LOCK", os.devnull)).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with take_turn():
         base = AutoModelForCausalLM.from_pretrained(
             parsed.inputs / "model", dtype=torch.bfloat16, device_map=device
         )
@@ -66,7 +65,7 @@ def main() -> None:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started
         rate = parsed.steps * parsed.rows * parsed.length / seconds
-        line = {"name": "plain_peft", "device": torch.cuda.get_device_name(0) if cuda else "CPU"}
+        line = {"name": "plain_peft", "device": card(), "versions": versions()}
         line |= {"steps": parsed.steps, "seconds": round(seconds, 3), "tokens_per_s": round(rate, 1)}
         line |= {"fill": 1.0, "tflops": round(4 * parameters * rate / 1e12, 1), "parameters": parameters}
         line |= {"peak_gib": round(torch.cuda.max_memory_reserved() / 2**30, 2) if cuda else 0.0}

@@ -10,7 +10,9 @@ import yaml
 from data_builders.manifest import REPO
 
 NOT_MEASURED = ("health", "save_steps", "save_total_limit")
+HEALTH = "pipeline.health.HealthPlugin"
 PAD = "<|finetune_right_pad_id|>"
+KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel", "lora_embedding_kernel")
 
 
 def shipped(name: str, inputs: Path, work: Path, changes: dict[str, Any]) -> dict[str, Any]:
@@ -24,9 +26,19 @@ def shipped(name: str, inputs: Path, work: Path, changes: dict[str, Any]) -> dic
     """
     config = yaml.safe_load((REPO / "axolotl_configs" / f"{name}.yaml").read_text())
     config = {key: value for key, value in config.items() if key not in NOT_MEASURED}
-    config["plugins"] = [plugin for plugin in config["plugins"] if not plugin.startswith("pipeline.")]
+    config["plugins"] = [plugin for plugin in config["plugins"] if plugin != HEALTH]
     config["datasets"][0]["path"] = str(inputs / "rows.jsonl")
     config |= {"base_model": str(inputs / "model"), "special_tokens": {"pad_token": PAD}}
     config |= {"dataset_prepared_path": str(work / "prepared"), "output_dir": str(work / "output")}
     config |= {"save_strategy": "no", "logging_steps": 1}
     return config | changes
+
+
+def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
+    """The same run where there is no GPU, to try the scripts out: no figure of it means anything."""
+    kept = {
+        key: value for key, value in config.items() if not key.startswith("liger_") and key != "torch_compile"
+    }
+    kept["plugins"] = [plugin for plugin in config["plugins"] if "liger" not in plugin]
+    kept |= dict.fromkeys(KERNELS, False) | {"bf16": False, "fp16": False, "tf32": False}
+    return kept | {"optimizer": "adamw_torch", "sequence_len": min(2048, config["sequence_len"])}

@@ -1,68 +1,71 @@
 """Training speed of the shipped 8B YAMLs, and what each choice in them is worth.
 
     python -m benchmarks.training.random_llama INPUTS
-    python -m benchmarks.training.speed INPUTS OUTPUT_FOLDER [--only lora fast ...] [--repeats 1] [--profile fast]
+    python -m benchmarks.training.speed INPUTS OUTPUT_FOLDER [--only main | ablation | lora fast ...] [--repeats 1]
+                                        [--seconds 480] [--profile fast]
     python -m benchmarks.training.speed --table OUTPUT_FOLDER
 
-Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run), six steps of warm-up and
-fifteen measured; a plain PEFT loop runs among them. Up to three processes prepare while one has the GPU. Lines go to
-OUTPUT_FOLDER/speed.jsonl, logs and YAMLs beside it; a run that is there already isn't made again.
+Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run): six steps of warm-up, then at
+least fifteen steps and eight seconds. The card's own matrix product is measured first, and a plain PEFT loop among them. While
+one process has the GPU others prepare. Lines go to OUTPUT_FOLDER/speed.jsonl as they come, logs and YAMLs beside it; a
+run that is there already isn't made again, one that fails (out of memory) is said and the rest go on, and after
+`--seconds` none is begun.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import yaml
 
-from benchmarks.training.settings import shipped
+from benchmarks.training.settings import for_cpu, shipped
+from benchmarks.training.speed_table import PEAK, PLAIN, lines_of, table
 from data_builders.manifest import REPO
+from pipeline.environments import QUIET
 
-RUNS = Path(__file__).with_name("speed.yaml")
-PLAIN = "plain_peft"
-WARM_UP, MEASURED, AT_ONCE = 6, 15, 3
-MEASURED_PEAK, PAPER_PEAK = 790.0, 989.0
-"""bf16 TFLOP/s of an H200: a large matrix product measured, and the data sheet's"""
+GROUPS: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("speed.yaml").read_text()
+)
+RUNS = {name: run for group in GROUPS.values() for name, run in group.items()}
+WARM_UP, MEASURED, LEAST_SECONDS, AT_ONCE, MAX_STEPS = 6, 15, 8.0, 3, 100
+LAST_LINES = 15
+"""of a failed run's log"""
 
 
 def start(
     name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.Namespace
 ) -> subprocess.Popen[bytes]:
     """Start one run; it waits for the lock by itself."""
-    label = f"{name}.{repeat}"
-    environment = os.environ | {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
+    label, lines = f"{name}.{repeat}", str(folder / "speed.jsonl")
+    environment = os.environ | QUIET | {"SPEED_NAME": label, "SPEED_OUTPUT": lines}
     environment |= {
-        "SPEED_NAME": label,
-        "SPEED_OUTPUT": str(folder / "speed.jsonl"),
         "SPEED_LOCK": str(folder / "lock"),
+        "SPEED_SECONDS": str(0 if parsed.cpu else LEAST_SECONDS),
     }
     environment |= {"SPEED_WARM_UP": str(parsed.warm_up), "SPEED_MEASURED": str(parsed.measured)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
     if name == parsed.profile:
         environment["SPEED_PROFILE"] = str(folder / f"{name}.profile.txt")
-    if name == PLAIN:
-        command = ["benchmarks.training.plain_peft", str(inputs), str(folder / "speed.jsonl")]
+    if name == PEAK:
+        command = ["benchmarks.training.peak", lines, *(["--size", "256"] if parsed.cpu else [])]
+    elif name == PLAIN:
+        command = ["benchmarks.training.plain_peft", str(inputs), lines]
         command += ["--rows", "2", "--length", "64"] if parsed.cpu else []
     else:
-        run = yaml.safe_load(RUNS.read_text())[name]
-        config = shipped(
-            run["yaml"],
-            inputs,
-            folder / label,
-            run["change"] | {"max_steps": 2 * (parsed.warm_up + parsed.measured)},
-        )
+        run = RUNS[name]
+        if run.get("whole"):
+            environment["SPEED_WHOLE"] = "1"
+        changes = run["change"] | ({} if run.get("whole") else {"max_steps": MAX_STEPS})
+        config = shipped(run["yaml"], inputs, folder / label, changes)
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
-        config = for_cpu(config) if parsed.cpu else config
         path = folder / f"{label}.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        path.write_text(yaml.safe_dump(for_cpu(config) if parsed.cpu else config, sort_keys=False))
         command = ["axolotl.cli.main", "train", str(path), "--launcher", "python"]
     with (folder / f"{label}.log").open("wb") as log:
         return subprocess.Popen(
@@ -70,73 +73,44 @@ def start(
         )
 
 
-def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
-    """The same run where there is no GPU, to try the scripts out: no figure of it means anything."""
-    kept = {
-        key: value for key, value in config.items() if not key.startswith("liger_") and key != "torch_compile"
-    }
-    kept["plugins"] = [plugin for plugin in config["plugins"] if "liger" not in plugin]
-    off = {f"lora_{part}_kernel": False for part in ("qkv", "o", "mlp", "embedding")}
-    return kept | off | {"bf16": False, "tf32": False, "optimizer": "adamw_torch", "sequence_len": 2048}
-
-
-def done(folder: Path) -> set[str]:
-    """The runs whose speed is written down."""
-    path = folder / "speed.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    return {line["name"] for line in lines if "tokens_per_s" in line}
+def wanted(parsed: argparse.Namespace) -> list[tuple[str, int]]:
+    """(run, repeat) of what is asked for and not there yet, the first of each run first."""
+    names: list[str] = []
+    for name in parsed.only or ["main", "ablation"]:
+        names += [PEAK, PLAIN, *GROUPS[name]] if name == "main" else list(GROUPS.get(name, [name]))
+    there = {line["name"] for line in lines_of(parsed.output) if "losses" not in line}
+    asked = [(name, repeat) for repeat in range(parsed.repeats) for name in names]
+    return [
+        (name, repeat)
+        for name, repeat in asked
+        if (not repeat and name not in there if name in (PEAK, PLAIN) else f"{name}.{repeat}" not in there)
+    ]
 
 
 def run_all(parsed: argparse.Namespace) -> None:
-    """Run what is missing, at most `AT_ONCE` processes at a time."""
+    """Run what is missing, at most `--at-once` processes at a time."""
     parsed.output.mkdir(parents=True, exist_ok=True)
-    names = parsed.only or [PLAIN, *yaml.safe_load(RUNS.read_text())]
-    finished = done(parsed.output)
-    waiting = [(name, repeat) for repeat in range(parsed.repeats) for name in names]
-    waiting = [
-        (name, at)
-        for name, at in waiting
-        if f"{name}.{at}" not in finished and (name != PLAIN or (PLAIN not in finished and at == 0))
-    ]
+    waiting = wanted(parsed)
+    began = time.monotonic()
     running: dict[str, subprocess.Popen[bytes]] = {}
     while waiting or running:
-        while waiting and len(running) < AT_ONCE:
+        late = time.monotonic() > began + parsed.seconds
+        if late and waiting:
+            print(f"no time left for {', '.join(f'{name}.{at}' for name, at in waiting)}", flush=True)
+            waiting = []
+        while waiting and len(running) < parsed.at_once:
             name, repeat = waiting.pop(0)
             running[f"{name}.{repeat}"] = start(name, repeat, parsed.inputs, parsed.output, parsed)
         time.sleep(0.5)
         for label in [label for label, process in running.items() if process.poll() is not None]:
             code = running.pop(label).returncode
             print(
-                f"{label}: {'done' if code == 0 else f'ended with code {code}, see {label}.log'}", flush=True
+                f"{time.monotonic() - began:.0f} s {label}: {'done' if not code else f'code {code}'}",
+                flush=True,
             )
-
-
-def table(folder: Path) -> str:
-    """Markdown: each run's mean tokens/s over its repeats, range, share of both peaks, memory, first and last loss."""
-    lines = [json.loads(line) for line in (folder / "speed.jsonl").read_text().splitlines()]
-    speeds: dict[str, list[dict[str, Any]]] = {}
-    losses = {line["name"].rsplit(".", 1)[0]: line["losses"] for line in lines if "losses" in line}
-    for line in lines:
-        if "tokens_per_s" in line:
-            speeds.setdefault(line["name"].rsplit(".", 1)[0] if line["name"] != PLAIN else PLAIN, []).append(
-                line
-            )
-    plain = mean(line["tokens_per_s"] for line in speeds[PLAIN]) if PLAIN in speeds else None
-    out = [
-        "| run | card | runs | tokens/s | range | x plain PEFT | of 790 | of 989 | peak GiB | loss, steps 1 and 15 |"
-    ]
-    out.append("| --- " * 10 + "|")
-    for name, found in speeds.items():
-        rates = [line["tokens_per_s"] for line in found]
-        rate, tflops = mean(rates), mean(line["tflops"] for line in found)
-        times = f"{rate / plain:.2f}" if plain else ""
-        loss = losses.get(name, [])
-        ends = f"{loss[0]:.3f}, {loss[min(14, len(loss) - 1)]:.3f}" if loss else ""
-        out.append(
-            f"| {name} | {found[0]['device']} | {len(found)} | {rate:,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {times} "
-            f"| {tflops / MEASURED_PEAK:.3f} | {tflops / PAPER_PEAK:.3f} | {max(line['peak_gib'] for line in found):.1f} | {ends} |"
-        )
-    return "\n".join(out)
+            if code:
+                log = (parsed.output / f"{label}.log").read_text(errors="replace").splitlines()
+                print("\n".join(log[-LAST_LINES:]), flush=True)
 
 
 def main() -> None:
@@ -145,8 +119,10 @@ def main() -> None:
     )
     parser.add_argument("inputs", type=Path, nargs="?")
     parser.add_argument("output", type=Path, nargs="?")
-    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--only", nargs="+", choices=[PEAK, PLAIN, *GROUPS, *RUNS], metavar="GROUP_OR_RUN")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=480.0, help="after which no further run is begun")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="processes, one of which has the GPU")
     parser.add_argument("--profile", help="a run whose next three steps go through torch's profiler")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--warm-up", type=int, default=WARM_UP)
@@ -156,8 +132,14 @@ def main() -> None:
     if not parsed.table:
         if not parsed.inputs or not parsed.output:
             parser.error("INPUTS and OUTPUT_FOLDER, or --table OUTPUT_FOLDER")
+        parsed.inputs, parsed.output = parsed.inputs.absolute(), parsed.output.absolute()
         run_all(parsed)
-    print(table(parsed.table or parsed.output))
+    print(
+        table(
+            parsed.table or parsed.output,
+            {name: run["against"] for name, run in RUNS.items() if "against" in run},
+        )
+    )
 
 
 if __name__ == "__main__":

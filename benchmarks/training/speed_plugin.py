@@ -1,14 +1,14 @@
 """An Axolotl plugin that measures training speed: tokens without padding, time, peak memory, the loss of each step.
 
 Only one process at a time holds the GPU: the lock is taken before the model is loaded, so that the next run's imports
-and its tokenised rows are ready when this one ends. The settings come from the environment, as speed.py sets it.
+and its tokenised rows are ready when this one ends; and the process is left at once, nothing saved. The settings come from the environment, as speed.py sets it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import sys
 import time
 from math import prod
 from pathlib import Path
@@ -18,25 +18,20 @@ import torch
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from transformers import TrainerCallback
 
-NAME, OUTPUT, LOCK = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_LOCK"
-WARM_UP, MEASURED, PROFILE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_PROFILE"
-FREE_SHARE, PATIENCE = 0.9, 60
-"""how much of the card must be free before loading, and how many seconds to wait for it"""
+from benchmarks.training.turn import card, take_turn, versions
+
+NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
+WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"
+PROFILED = 3
+"""steps"""
 
 
 class SpeedPlugin(BasePlugin):
     """See the module's text."""
 
     def pre_model_load(self, cfg: Any) -> None:
-        self.began = time.time()
-        self.lock = Path(os.environ[LOCK]).open("w")  # noqa: SIM115  held until the process ends
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.lock = take_turn()
         self.locked = time.time()
-        while torch.cuda.is_available() and time.time() < self.locked + PATIENCE:
-            free, whole = torch.cuda.mem_get_info()
-            if free > FREE_SHARE * whole:
-                return
-            time.sleep(0.2)
 
     def post_model_load(self, cfg: Any, model: Any) -> None:
         shapes = [getattr(getattr(one, "quant_state", None), "shape", None) or one.shape
@@ -63,10 +58,14 @@ class SpeedPlugin(BasePlugin):
 
 
 class _Clock(TrainerCallback):
+    """Measures from the end of the warm-up, over so many steps and so many seconds at least; a whole run to its end."""
+
     def __init__(self, plugin: SpeedPlugin, cfg: Any) -> None:
         self.plugin, self.cfg = plugin, cfg
         self.warm_up, self.measured = int(os.environ[WARM_UP]), int(os.environ[MEASURED])
+        self.seconds, self.whole = float(os.environ[SECONDS]), bool(os.environ.get(WHOLE))
         self.start: tuple[float, int, int, int] | None = None
+        self.written_at: int | None = None
         self.ends: list[float] = []
         self.peak_allocated = self.peak_reserved = 0.0
         self.profiler: Any = None
@@ -82,36 +81,46 @@ class _Clock(TrainerCallback):
         if step == self.warm_up:
             plugin = self.plugin
             self.start = (self.ends[-1], int(plugin.tokens), int(plugin.learned), plugin.slots)
-        if step == self.warm_up + self.measured:
-            self._write(state)
+        if self.written_at is None and self._has_enough(step):
+            self._write(step)
             if os.environ.get(PROFILE):
                 self.profiler = torch.profiler.profile()
                 self.profiler.__enter__()
             else:
                 control.should_training_stop = True
-        if self.profiler and step == self.warm_up + self.measured + 3:
+        elif self.profiler and self.written_at is not None and step == self.written_at + PROFILED:
             self.profiler.__exit__(None, None, None)
             by = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
             table = self.profiler.key_averages().table(sort_by=by, row_limit=40, max_name_column_width=90)
             Path(os.environ[PROFILE]).write_text(table)
             control.should_training_stop = True
 
+    def _has_enough(self, step: int) -> bool:
+        if self.whole or self.start is None:
+            return False
+        return step >= self.warm_up + self.measured and self.ends[-1] - self.start[0] >= self.seconds
+
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.written_at is None and self.start is not None and state.global_step > self.warm_up:
+            self._write(state.global_step)
         losses = [round(float(entry["loss"]), 4) for entry in state.log_history if "loss" in entry]
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:
             out.write(json.dumps({"name": os.environ[NAME], "losses": losses}) + "\n")
+        sys.stdout.flush()
+        os._exit(0)  # nothing is to be saved, and the next run waits for the card
 
-    def _write(self, state: Any) -> None:
-        plugin = self.plugin
-        assert self.start is not None, "fewer steps than warm-up"
+    def _write(self, step: int) -> None:
+        plugin, self.written_at = self.plugin, step
+        assert self.start is not None
         seconds = self.ends[-1] - self.start[0]
         tokens = int(plugin.tokens) - self.start[1]
         slots = plugin.slots - self.start[3]
         gaps = [round(after - before, 4) for before, after in zip(self.ends, self.ends[1:], strict=False)]
         line = {
             "name": os.environ[NAME],
-            "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU",
-            "steps": self.measured,
+            "device": card(),
+            "versions": versions(),
+            "steps": step - self.warm_up,
             "seconds": round(seconds, 3),
             "tokens_per_s": round(tokens / seconds, 1),
             "learned_per_s": round((int(plugin.learned) - self.start[2]) / seconds, 1),
@@ -121,6 +130,7 @@ class _Clock(TrainerCallback):
             "allocated_gib": round(self.peak_allocated, 2),
             "peak_gib": round(self.peak_reserved, 2),
             "load_to_first_step_s": round(self.ends[0] - plugin.locked, 1),
+            "load_to_end_s": round(self.ends[-1] - plugin.locked, 1),
             "step_s": gaps,
         }
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:

@@ -1,0 +1,74 @@
+"""What speed.py measured, as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+PLAIN, PEAK = "plain_peft", "peak"
+MEASURED_PEAK, PAPER_PEAK = 790.0, 989.0
+"""bf16 TFLOP/s of an H200: a large matrix product measured earlier, and the data sheet's"""
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a folder's speed.jsonl; none where nothing was measured."""
+    path = folder / "speed.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def table(folder: Path, against: dict[str, str]) -> str:
+    """Markdown: each run's mean tokens/s over its repeats, range, shares of three peaks, memory, and its loss curve.
+
+    Columns: run, card, runs, tokens/s without padding (mean), lowest to highest, times plain PEFT, TFLOP/s (4 x parameters
+    x tokens) as a share of the matrix product measured beside it, of 790 and of 989, packing's fill, peak GiB reserved,
+    seconds from the load to the first step, first and last loss, and the greatest difference from the loss of the run
+    named in `against` over the steps that both took.
+
+    Args:
+        against: run -> the run of the same rows in the same steps.
+    """
+    lines = lines_of(folder)
+    peak = next((line["peak_tflops"] for line in lines if line["name"] == PEAK), None)
+    speeds: dict[str, list[dict[str, Any]]] = {}
+    losses: dict[str, list[float]] = {}
+    for line in lines:
+        name = line["name"].rsplit(".", 1)[0]
+        if "losses" in line:
+            losses.setdefault(name, line["losses"])
+        elif "tokens_per_s" in line:
+            speeds.setdefault(name, []).append(line)
+    plain = mean(line["tokens_per_s"] for line in speeds[PLAIN]) if PLAIN in speeds else None
+    out = [f"Matrix product measured beside the runs: {peak or 'none'} TFLOP/s", ""]
+    head = "run, card, runs, tokens/s, range, x plain PEFT, of measured, of 790, of 989, fill, peak GiB, start s, loss, loss against"
+    out += ["| " + " | ".join(head.split(", ")) + " |", "| --- " * len(head.split(", ")) + "|"]
+    for name, found in speeds.items():
+        rates = [line["tokens_per_s"] for line in found]
+        tflops = mean(line["tflops"] for line in found)
+        shares = [f"{tflops / one:.3f}" if one else "" for one in (peak, MEASURED_PEAK, PAPER_PEAK)]
+        starts = [line["load_to_first_step_s"] for line in found if "load_to_first_step_s" in line]
+        row = [name, found[0]["device"], str(len(found)), f"{mean(rates):,.0f}"]
+        row += [
+            f"{min(rates):,.0f} to {max(rates):,.0f}",
+            f"{mean(rates) / plain:.2f}" if plain else "",
+            *shares,
+        ]
+        row += [
+            f"{mean(line['fill'] for line in found):.3f}",
+            f"{max(line['peak_gib'] for line in found):.1f}",
+        ]
+        row += [f"{mean(starts):.0f}" if starts else "", _ends(losses.get(name, []))]
+        out.append("| " + " | ".join([*row, _difference(name, against.get(name), losses)]) + " |")
+    return "\n".join(out)
+
+
+def _ends(losses: list[float]) -> str:
+    return f"{losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)}" if losses else ""
+
+
+def _difference(name: str, other: str | None, losses: dict[str, list[float]]) -> str:
+    if not other or name not in losses or other not in losses:
+        return ""
+    both = list(zip(losses[name], losses[other], strict=False))
+    return f"{max(abs(one - two) for one, two in both):.4f} from {other} over {len(both)} steps"
