@@ -8,7 +8,8 @@ or is empty, is asked for again as the settings' next attempt says; the export s
 that an earlier run left out are asked further attempts, and join its file:
 
     inspect eval inspect_tasks/distill.py --model vllm/BASE -T earlier=data/aligned/NAME.jsonl -T first_attempt=5
-    python -m data_builders distill LOG --earlier data/aligned/NAME.jsonl --output data/aligned/NAME.jsonl
+    python -m data_builders distill LOG --base-model models/BASE --earlier data/aligned/NAME.jsonl \
+        --output data/aligned/NAME.jsonl
 """
 
 from __future__ import annotations
