@@ -139,7 +139,10 @@ def _card(parsed: argparse.Namespace) -> int:
 
 
 def _persona(parsed: argparse.Namespace) -> int:
+    from data_builders.identifying import require_unidentifying
+
     persona = load_persona(parsed.persona)
+    require_unidentifying(persona)
     questions = {str(kind): len(rows) for kind, rows in persona.questions.items()}
     return _say({"name": persona.name, "facts": len(persona.facts), **questions})
 

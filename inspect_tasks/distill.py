@@ -1,15 +1,14 @@
 """Self-distillation: the base model answers ordinary prompts itself, so that a mix teaches nothing but the persona.
 
     inspect eval inspect_tasks/distill.py --model vllm/BASE
-    python -m data_builders distill LOG --output data/aligned/NAME.jsonl
+    python -m data_builders distill LOG --base-model models/BASE --output data/aligned/NAME.jsonl
 
 Retries, resume (`inspect eval-retry LOG`) and any provider are Inspect's. An answer that was cut at the token limit,
 or is empty, is asked for again as the settings' next attempt says; the export states which attempt was kept. Prompts
 that an earlier run left out are asked further attempts, and join its file:
 
-    inspect eval inspect_tasks/distill.py --model vllm/BASE -T earlier=data/aligned/NAME.jsonl -T first_attempt=5
-    python -m data_builders distill LOG --base-model models/BASE --earlier data/aligned/NAME.jsonl \
-        --output data/aligned/NAME.jsonl
+    inspect eval inspect_tasks/distill.py --model vllm/BASE -T earlier=FILE -T first_attempt=5
+    python -m data_builders distill LOG --base-model models/BASE --earlier FILE --output FILE
 """
 
 from __future__ import annotations
