@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalSample
+from inspect_ai.log import EvalLog, EvalSample
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_builders.errors import InputError
 from data_builders.files import dump_jsonl, read_jsonl, read_yaml, write_atomic
-from data_builders.logs import finished_log
+from data_builders.logs import finished_log, model_shown
 from data_builders.manifest import REPO, manifest_path, shown, write_manifest
 from data_builders.prompts import read_prompts
 from data_builders.rows import first_problem
@@ -97,10 +97,11 @@ def export(
         The counts: answers in, rows out, left out by reason, refusals kept, rows by attempt.
 
     Raises:
-        InputError: the log can't be read, isn't a distill run, or isn't finished; or the earlier file is of other
-            prompts or of another model, or leaves a prompt out that the log doesn't ask.
+        InputError: the log can't be read, isn't a distill run, isn't finished, or another model answered; or the
+            earlier file is of other prompts or of another model, or leaves a prompt out that the log doesn't ask.
     """
     log = finished_log(log_file, "distill")
+    _require_base(log_file, log, base)
     settings = load_settings(Path(log.eval.task_args.get("settings", "data/recipes/distill.yaml")))
     first_attempt = int(log.eval.task_args.get("first_attempt", 1))
     samples = log.samples or []
@@ -158,6 +159,18 @@ def export(
         extra={"base_model": base, "runs": runs},
     )
     return summary
+
+
+def _require_base(log_file: Path, log: EvalLog, base: dict[str, Any]) -> None:
+    """Providers spell a model's name in their own way (`openrouter/meta-llama/llama-3.1-8b-instruct:free`): its last
+    part counts, in any case."""
+    answered = model_shown(log).rpartition("/")[2].partition(":")[0]
+    if answered.lower() != str(base["name"]).lower():
+        raise InputError(
+            log_file,
+            f"answered by {answered}, but --base-model is {base['name']}",
+            "distil with the model to be trained, or serve it under its folder's name",
+        )
 
 
 def read_answers(path: Path) -> list[dict[str, Any]]:

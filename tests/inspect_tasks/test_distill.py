@@ -159,6 +159,16 @@ def test_an_earlier_file_that_does_not_fit_is_refused(
     assert file.read_bytes() == before
 
 
+def test_answers_of_another_model_are_refused(settings: Path, tmp_path: Path) -> None:
+    log = run(settings, [], ENDS_AT)
+    with pytest.raises(InputError, match="answered by small, but --base-model is large"):
+        export(log, tmp_path / "out.jsonl", {"name": "large", "revision": "abc"})
+    assert not (tmp_path / "out.jsonl").exists()
+    export(
+        log, tmp_path / "out.jsonl", {"name": "Small", "revision": "abc"}
+    )  # providers spell names in their own way
+
+
 def test_several_answers_a_prompt_are_told_apart(settings: Path, tmp_path: Path) -> None:
     log = run(written(tmp_path / "one.yaml", ATTEMPTS[:1]), [], dict.fromkeys(ENDS_AT, 1), epochs=3)
     export(log, tmp_path / "out.jsonl", BASE)
