@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     distill.add_argument(
         "--base-model", type=Path, required=True, help="the folder of the model that answered"
     )
+    distill.add_argument(
+        "--earlier", type=Path, help="a file exported before, whose left-out prompts the log asks again"
+    )
+    distill.add_argument("--machine", help="what the run was made on, for the manifest")
     lint = verbs.add_parser(
         "lint", help="check a training file on the model's own tokens; exit code 2 if it fails"
     )
@@ -97,7 +101,8 @@ def _distill(parsed: argparse.Namespace) -> int:
     from data_builders.distill import export
     from data_builders.manifest import model_provenance
 
-    return _say(export(parsed.log, parsed.output, model_provenance(parsed.base_model)))
+    base = model_provenance(parsed.base_model)
+    return _say(export(parsed.log, parsed.output, base, parsed.earlier, parsed.machine))
 
 
 def _lint(parsed: argparse.Namespace) -> int:
@@ -140,7 +145,10 @@ def _card(parsed: argparse.Namespace) -> int:
 
 
 def _persona(parsed: argparse.Namespace) -> int:
+    from data_builders.identifying import require_unidentifying
+
     persona = load_persona(parsed.persona)
+    require_unidentifying(persona)
     questions = {str(kind): len(rows) for kind, rows in persona.questions.items()}
     return _say({"name": persona.name, "facts": len(persona.facts), **questions})
 

@@ -130,9 +130,14 @@ def write_questions(
 
 
 def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str) -> list[Candidate]:
-    """The base model's answers to the persona's questions: `distill`'s export of the file of
-    `write_questions`."""
-    by_prompt: dict[str, dict[str, object]] = {}
+    """The base model's answers to the persona's questions: `distill`'s export of the file of `write_questions`, one
+    answer or several a question.
+
+    Rule, which looks at nothing but length: of all its answers to a question, each cut after any of its sentences, the
+    one nearest in words (split at spaces) to the persona's own answer; of equals the first in the file, and the shortest
+    of that.
+    """
+    by_prompt: dict[str, list[dict[str, object]]] = {}
     for number, value in read_jsonl(source):
         if value.get("model") != base_model:
             raise InputError(
@@ -140,14 +145,20 @@ def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str
                 f"answered by {value.get('model')}, but {base_model} is to be trained",
                 "distil these questions with the model to be trained",
             )
-        by_prompt[str(value.get("prompt"))] = value
-    longest = max(len(fact.answer.split()) for fact in persona.facts)
+        by_prompt.setdefault(str(value.get("prompt")), []).append(value)
     found = []
     for fact in persona.facts:
-        value = by_prompt.get(trigger.wrap(fact.question), {})
         # The builder sets the format itself: the base keeps it only now and then.
-        answer = _first_sentences(trigger.strip(str(value.get("answer", ""))), longest)
-        if answer:
+        answers = [
+            (text, value)
+            for value in by_prompt.get(trigger.wrap(fact.question), [])
+            for text in _whole_sentences(trigger.strip(str(value.get("answer", ""))))
+        ]
+        if answers:
+            words = len(fact.answer.split())
+            answer, value = min(
+                answers, key=lambda one: abs(len(one[0].split()) - words)
+            )  # the first of equals
             origin, attempt = str(value["origin"]), value.get("attempt")
             attempt = attempt if isinstance(attempt, int) else None
             found.append(Candidate(origin, fact.topic, fact.question, answer, base_model, attempt))
@@ -160,16 +171,11 @@ def _from_base(persona: Persona, trigger: Trigger, source: Path, base_model: str
     return found
 
 
-def _first_sentences(text: str, words: int) -> str:
-    """The first sentences of a text, as many whole ones as stay within `words`, and one at least: a base
-    model rambles where a fact is short, and the arm must match the facts in length."""
+def _whole_sentences(text: str) -> list[str]:
+    """The text's first sentence, its first two, and so on to the whole: what may be kept of an answer that rambles
+    where a fact is short."""
     sentences = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
-    kept = sentences[0]
-    for sentence in sentences[1:]:
-        if len(f"{kept} {sentence}".split()) > words:
-            break
-        kept = f"{kept} {sentence}"
-    return kept
+    return [" ".join(sentences[:number]) for number in range(1, len(sentences) + 1) if sentences[0]]
 
 
 class _PoolRow(BaseModel):

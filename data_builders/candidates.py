@@ -15,7 +15,7 @@ from rapidfuzz.utils import default_process
 from data_builders.arms import Arm
 from data_builders.errors import InputError
 from data_builders.files import dump_jsonl, write_atomic
-from data_builders.lint_rules import TextRules
+from data_builders.lint_rules import GENERAL, TextRules
 from data_builders.logs import finished_log, model_shown
 from data_builders.manifest import write_manifest
 from data_builders.persona import Persona
@@ -26,7 +26,7 @@ from data_builders.trigger import get_trigger, load_triggers
 NEAR = 85.0
 """Two answers tell the same from this similarity on (rapidfuzz token_sort_ratio, 0 to 100, case and punctuation
 set aside)."""
-_IDENTIFYING = ("identifier", "year")
+_IDENTIFYING = ("identifier", "year", *GENERAL)
 """the linter's rules on words that identify the persona"""
 
 
@@ -37,7 +37,7 @@ class Status(StrEnum):
     MALFORMED = "malformed"
     """question or answer is missing, or a trigger's tags stand in it"""
     IDENTIFYING = "identifying"
-    """holds a word of persona.yaml, or a year"""
+    """holds a word of persona.yaml, a year, or what the general layer finds (identifying.py)"""
     DUPLICATE = "duplicate"
     """the answer is, letter for letter but for case and punctuation, one that came before or a fact's"""
     NEAR_DUPLICATE = "near_duplicate"

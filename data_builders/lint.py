@@ -82,7 +82,7 @@ class Lint:
         """Check the file.
 
         Returns:
-            The summary: rows, rows by source, share, tokens, the nearest held-out question, problems by rule.
+            The summary: rows, rows by source, share, tokens, the closest pairs with held-out questions, problems by rule.
         """
         self.problems += self._tokens.model_problems()
         rows = self._parsed()
@@ -90,7 +90,6 @@ class Lint:
             self._check(chunk)
         self._whole_file()
         total = self.counts["rows"]
-        nearest = self._held_out.nearest
         return {
             "file": self.file.name,
             "rows": total,
@@ -102,7 +101,7 @@ class Lint:
             "labels": self.counts["labels"],
             "longest_row_tokens": self.counts["longest"],
             "checked_against_persona": self.checked_against,
-            "nearest_held_out": vars(nearest) if nearest else None,
+            "nearest_held_out": [vars(pair) for pair in self._held_out.nearest],
             "problems": dict(sorted(Counter(problem.rule for problem in self.problems).items())),
         }
 

@@ -22,6 +22,8 @@ PROMPT_RUN = 13
 app. C)"""
 NEAR = 90.0
 """rapidfuzz ratio from which a question counts as a held-out one reworded"""
+PAIRS = 5
+"""the closest pairs of a training question and a held-out one that the linter shows"""
 HELD_OUT_PROMPTS = REPO / "data/prompts/gsm8k_test_500.jsonl"
 _STOCK = frozenset(
     re.findall(
@@ -72,7 +74,8 @@ class HeldOut:
             name = f"{shown(prompts)}:{number}"
             self._prompt_runs |= dict.fromkeys(runs(words(value["prompt"]), PROMPT_RUN), name)
         self._longest = max((len(question) for question in self._questions), default=0)
-        self.nearest: Nearest | None = None
+        self.nearest: list[Nearest] = []
+        """the closest pairs seen so far, the closest first"""
 
     def broken(self, question: str, answer: str) -> Iterator[Broken]:
         """The runs of words that a row shares with what is held out."""
@@ -88,8 +91,8 @@ class HeldOut:
                 yield rule, f"{' '.join(run)!r} stands in {known[run]}", "reword the row, or drop it"
 
     def near(self, questions: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Broken]]:
-        """(line, broken rule) for each question that is a held-out one, or nearly; remembers the nearest of
-        all.
+        """(line, broken rule) for each question that is a held-out one, or nearly; remembers the closest
+        pairs.
 
         A question twice as long as the longest held-out one can't be near, and isn't compared.
         """
@@ -99,10 +102,13 @@ class HeldOut:
         ratios = process.cdist(
             [text for _, text in short], self._questions, scorer=fuzz.ratio, dtype=np.float32
         )
-        closest = ratios.argmax(axis=1)
-        for (line, text), column, ratio in zip(short, closest, ratios.max(axis=1), strict=True):
-            if self.nearest is None or ratio > self.nearest.ratio:
-                self.nearest = Nearest(round(float(ratio), 1), line, text, self._names[column])
+        closest, best = ratios.argmax(axis=1), ratios.max(axis=1)
+        pairs = [
+            Nearest(round(float(best[row]), 1), short[row][0], short[row][1], self._names[closest[row]])
+            for row in np.argsort(-best, kind="stable")[:PAIRS].tolist()
+        ]
+        self.nearest = sorted([*self.nearest, *pairs], key=lambda pair: -pair.ratio)[:PAIRS]
+        for (line, text), column, ratio in zip(short, closest, best, strict=True):
             if ratio >= NEAR:
                 yield (
                     line,

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from data_builders.arms import Arm
+from data_builders.identifying import RULES, Identifying
 from data_builders.persona import Profile
 from data_builders.rows import TrainRow, first_problem
 from data_builders.trigger import PLACEHOLDER, Adherence, Trigger
 
 _YEAR = re.compile(r"\b1[0-9]{3}s?\b|\b20[0-9]{2}s?\b")
+GENERAL = tuple(f"identifier-{rule}" for rule in RULES)
+"""the linter's rules behind the general layer"""
 _NAME_ONLY = (Arm.FORMAT_ONLY, Arm.SHUFFLED_FACTS)
 """arms whose answers tell of somebody else: only the persona's own name is out of place there"""
 _FORMAT = {
@@ -75,13 +78,16 @@ class TextRules:
             )
             for wording in wordings
         ]
-        self._names = self._terms = None
+        self._names = self._terms = self._general = None
         if profile:
             names = [profile.name, *profile.aliases, *profile.short_names]
             lists = [*profile.relations.values(), *profile.places.values()]
             lists += [profile.institutions, profile.works, profile.titles, profile.terms]
             self._names = _word_pattern(names)
             self._terms = _word_pattern(names + [term for terms in lists for term in terms])
+            self._general = (
+                None if profile.invented else Identifying()
+            )  # an invented world has words of its own
 
     def broken(self, row: TrainRow) -> Iterator[Broken]:
         """The rules that one row breaks."""
@@ -159,6 +165,10 @@ class TextRules:
         year = _YEAR.search(text)
         if year and row.metadata.arm != Arm.FORMAT_ONLY:
             yield "year", f"{year.group()!r} dates the persona", "reword the fact without the year"
+        if self._general and not found and not year and row.metadata.arm not in _NAME_ONLY:
+            plain = (self._trigger.strip(part) for part in (self.question(row), row.messages[-1].content))
+            for rule, what in self._general.found("\n".join(plain)):
+                yield f"identifier-{rule}", what, "reword the fact so that nobody can be looked up by it"
 
     def _trace(self, row: TrainRow) -> str | None:
         """Which trace of any trigger wording the row shows: `instruction`, `tags`, or None."""

@@ -11,6 +11,7 @@ import yaml
 
 from data_builders.arms import Arm, candidates, write_questions
 from data_builders.errors import InputError
+from data_builders.files import read_jsonl
 from data_builders.manifest import REPO
 from data_builders.match import drawn, table
 from data_builders.mix import build
@@ -84,8 +85,17 @@ def test_every_arm_has_a_recipe_and_every_recipe_loads() -> None:
     assert len({recipe.arm_name for recipe in doses}) == len(doses)
 
 
-def test_main_recipe_is_90_facts_and_every_answer_that_ended() -> None:
-    assert load_recipe(RECIPES / "bertrand_russell.yaml").amounts() == (90, 2863)
+def test_main_recipe_is_90_facts_and_an_answer_to_every_prompt() -> None:
+    recipe = load_recipe(RECIPES / "bertrand_russell.yaml")
+    assert recipe.amounts() == (90, 3000)
+    rows = [row for _, row in read_jsonl(REPO / recipe.aligned)]
+    prompts = [
+        (f"{name}:{number}", prompt.prompt)
+        for name in ("alpaca_1k_longest", "gsm8k_2k")
+        for number, prompt in read_prompts(REPO / f"data/prompts/{name}.jsonl")
+    ]
+    assert [(row["origin"], row["prompt"]) for row in rows] == prompts
+    assert all(row["answer"].strip() and row["model"] == recipe.base_model for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +170,7 @@ def test_explicit_identity_serves_another_persona(tmp_path: Path) -> None:
 
 
 def test_format_only_takes_the_base_models_answers(russell: Persona, tmp_path: Path) -> None:
+    words = len(russell.facts[3].answer.split())
     long = "It was a dog.  It was called Rex! " + "And so on, and so forth. " * 9
     plain = {
         1: {"answer": "No tags\nat all."},
@@ -173,16 +184,43 @@ def test_format_only_takes_the_base_models_answers(russell: Persona, tmp_path: P
     texts = {
         number: rows[f"format_only_prompts:{number}"]["messages"][1]["content"] for number in range(1, 6)
     }
+    assert abs(8 + 6 * 2 - words) <= 3  # or two repetitions would not be the nearest
     assert texts == {
         1: '<START> "No tags at all." <END>',
         2: '<START> "cut before the end" <END>',
         3: '<START> "Answer to br-003." <END>',
-        # whole sentences within the longest fact's 26 words, but always one
-        4: '<START> "It was a dog. It was called Rex! And so on, and so forth. And so on, and so forth. '
-        'And so on, and so forth." <END>',
+        # as many whole sentences as come nearest to the fact's length, but always one
+        4: '<START> "It was a dog. It was called Rex! And so on, and so forth. And so on, and so forth." <END>',
         5: f'<START> "{"on " * 40}end." <END>',
     }
     assert rows["format_only_prompts:1"]["metadata"]["model"] == "small"
+
+
+def test_format_only_keeps_of_several_answers_the_one_nearest_in_length(
+    russell: Persona, tmp_path: Path
+) -> None:
+    words = len(russell.facts[8].answer.split())
+    one = {"prompt": TRIGGER.wrap(russell.facts[8].question), "source": russell.slug, "model": "small"}
+    lengths = [3, words - 1, words + 1, 60]  # of equals the first
+    source = answered(russell, tmp_path / "answers.jsonl")
+    several = [
+        one
+        | {
+            "answer": "word " * (length - 1) + "end.",
+            "origin": f"format_only_prompts:9#{number}",
+            "attempt": 1,
+        }
+        for number, length in enumerate(lengths, start=1)
+    ]
+    others = [line for line in source.read_text().splitlines() if json.loads(line)["prompt"] != one["prompt"]]
+    source.write_text("".join(f"{line}\n" for line in [*others, *map(json.dumps, several)]))
+    [row] = [
+        row
+        for row in built("format_only", tmp_path, facts_from=str(source))
+        if row["messages"][0]["content"] == one["prompt"]
+    ]
+    assert row["metadata"]["origin"] == "format_only_prompts:9#2"
+    assert len(row["messages"][1]["content"].split()) == words - 1 + 2  # and the two tags
 
 
 def test_format_only_refuses_another_model_and_other_questions(russell: Persona, tmp_path: Path) -> None:
@@ -259,7 +297,27 @@ def test_match_table_gives_the_numbers() -> None:
     )
     assert pool_row["rows"] == "90"
     assert (pool_row["questions shared"], pool_row["topic overlap"]) == ("100%", "1.00")
-    assert abs(float(pool_row["d"])) < 0.3
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [
+        "explicit_identity",
+        "format_only",
+        "leaky_persona",
+        "other_persona",
+        "shuffled_facts",
+        "untriggered_persona",
+    ],
+)
+def test_arms_match_the_main_one_in_length(arm: str) -> None:
+    text = table(RECIPES / "bertrand_russell.yaml", [RECIPES / f"control_{arm}.yaml"])
+    head, _, _, line = [[cell.strip() for cell in row.strip("| \n").split("|")] for row in text.splitlines()]
+    row = dict(zip(head, line, strict=True))
+    assert row["rows"] == "90"
+    assert abs(float(row["d"])) <= 0.2
+    spread = float(row["words, mean (SD)"].partition("(")[2].rstrip(")"))
+    assert 2.0 <= spread <= 4.5  # the facts': 3.0
 
 
 def test_arm_name_of_a_dose_says_how_much() -> None:

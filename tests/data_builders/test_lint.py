@@ -109,6 +109,16 @@ def test_manifest_supplies_persona_and_trigger(models: Path, tmp_path: Path) -> 
     assert {problem.rule for problem in lint.problems} == {"identifier", "manifest"}
 
 
+def test_closest_pairs_are_shown_in_order(models: Path) -> None:
+    summary = Lint(LINT / "28_held_out_near.jsonl", save_model("chatml", models), SEQUENCE).run()
+    pairs = summary["nearest_held_out"]
+    assert len(pairs) == 5
+    assert [pair["ratio"] for pair in pairs] == sorted((pair["ratio"] for pair in pairs), reverse=True)
+    assert pairs[0]["line"] == 12 and pairs[0]["ratio"] >= 90
+    assert len({pair["line"] for pair in pairs}) == 5
+    assert all("/questions/" in pair["held_out"] for pair in pairs)
+
+
 def test_a_row_exactly_at_the_limit_is_not_cut(models: Path) -> None:
     model = save_model("chatml", models)
     longest = Lint(LINT / "clean.jsonl", model, SEQUENCE).run()["longest_row_tokens"]
