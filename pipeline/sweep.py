@@ -79,7 +79,7 @@ def expand(config: Path, sweep: Path, output: Path) -> list[SweptRun]:
     """The runs of a sweep, in the order that Axolotl makes them.
 
     Raises:
-        InputError: a file is unreadable, or the sweep names no values.
+        InputError: a file is unreadable, or the sweep names no values, or a key that Axolotl doesn't know.
     """
     from axolotl.cli.utils.sweeps import generate_sweep_configs  # pyright: ignore[reportMissingImports]
 
@@ -88,9 +88,14 @@ def expand(config: Path, sweep: Path, output: Path) -> list[SweptRun]:
         raise InputError(
             sweep, "each key wants a list of values", "see axolotl_configs/sweeps/seeds_and_rates.yaml"
         )
+    from axolotl.utils.schemas.config import AxolotlInputConfig  # pyright: ignore[reportMissingImports]
+
     keys = sorted(
         {key for key in values if key != "_"} | {key for pair in values.get("_", []) for key in pair}
     )
+    if unknown := [key for key in keys if key not in base and key not in AxolotlInputConfig.model_fields]:
+        rule = f"{unknown[0]}: unknown key"
+        raise InputError(sweep, rule, "mend the spelling; Axolotl would drop the key, and all runs be alike")
     runs = []
     for settings in generate_sweep_configs(base, values):
         swept = {key: settings[key] for key in keys}
@@ -145,6 +150,7 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
         raise InputError("--ray", "Ray isn't installed in the training environment", mend) from error
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves a trainer on a machine that does other things
     os.environ.setdefault("RAY_agent_register_timeout_ms", str(1000 * START_SECONDS))
     os.environ.setdefault("RAY_worker_register_timeout_seconds", str(START_SECONDS))
     _start(ray)
