@@ -108,3 +108,12 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     said, _ = again.communicate()
     assert again.returncode == 0 and said.count("there already") == 2, said
     assert {path.name: path.stat().st_mtime_ns for path in (output / "logs").iterdir()} == logs
+
+
+def test_a_misspelt_key_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump({"seed": [1, 2], "learning_ratee": [0.001]}))
+    config, output = REPO / "axolotl_configs/smollm2_135m_cpu.yaml", tmp_path / "adapters"
+    done = run("pipeline.sweep", str(config), str(tmp_path / "sweep.yaml"), str(output))
+    said, _ = done.communicate()
+    assert done.returncode == 2 and "learning_ratee: unknown key" in said, said
+    assert not output.exists()
