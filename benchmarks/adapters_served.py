@@ -5,15 +5,18 @@
 For one adapter of the file, then for all of them, and so on for `--rounds`: a server with the study's base and those
 adapters, then one `inspect eval-set inspect_tasks/persona.py --model vllm/A,vllm/B,...` with the study's questions, each
 adapter asked the same number of times. Seconds: `start` until the server is healthy; `asking` from the first answer's
-request to the last answer's end (the logs' own times); `whole` with Inspect's start and the logs' end. The logs must hold
-each sample of each adapter once, answered by the adapter that was asked.
+request to the last answer's end (the logs' own times); `whole` with Inspect's start and the logs' end. Processor seconds beside
+them, of the server and of Inspect, which other work on the machine disturbs less. The logs must hold each sample of each
+adapter once, answered by the adapter that was asked.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from data_builders.errors import InputError, run_or_explain
@@ -88,16 +92,35 @@ def measure(study: Study, adapters: dict[str, Path], epochs: int) -> dict[str, A
     """Seconds and answers with these adapters served and asked."""
     names = list(adapters)
     began = time.monotonic()
+    line: dict[str, Any] = {"adapters": len(names)}
     with serve_study(study, adapters) as server, tempfile.TemporaryDirectory() as work:
-        healthy = time.monotonic()
+        line |= {"start_s": round(time.monotonic() - began, 1), "start_cpu_s": round(server_cpu(), 1)}
         ask(study, names[:1], server, 1, Path(work) / "warm")  # compiled shapes; not counted
-        asking = time.monotonic()
+        asking, before, inspect_before = time.monotonic(), server_cpu(), children_cpu()
         ask(study, names, server, epochs, Path(work) / "logs")
-        whole = time.monotonic() - asking
+        whole, used = time.monotonic() - asking, server_cpu() - before
+        inspect_used = children_cpu() - inspect_before
         count, seconds = answers(Path(work) / "logs", names)
-    line: dict[str, Any] = {"adapters": len(names), "start_s": round(healthy - began, 1), "answers": count}
-    line |= {"asking_s": round(seconds, 1), "whole_s": round(whole, 1)}
-    return line | {"ms_per_answer": round(1000 * seconds / count, 2)}
+    line |= {"answers": count, "asking_s": round(seconds, 1), "whole_s": round(whole, 1)}
+    line |= {"server_cpu_s": round(used, 1), "inspect_cpu_s": round(inspect_used, 1)}
+    line |= {"ms_per_answer": round(1000 * seconds / count, 2)}
+    return line | {"server_cpu_ms_per_answer": round(1000 * used / count, 2)}
+
+
+def server_cpu() -> float:
+    """Processor seconds of the processes that we started and that run: the server."""
+    found = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            found += times.user + times.system
+    return found
+
+
+def children_cpu() -> float:
+    """Processor seconds of our processes that have ended: Inspect."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main(arguments: list[str] | None = None) -> int:
