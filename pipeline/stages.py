@@ -24,9 +24,10 @@ from doit.tools import config_changed
 from analysis.parts import Part
 from data_builders.errors import InputError
 from data_builders.files import dump_json, read_yaml, sha256, write_atomic
-from data_builders.manifest import REPO, manifest_path, model_provenance
+from data_builders.manifest import REPO, from_repo, manifest_path, model_provenance
 from data_builders.mix import build
 from data_builders.persona import load_persona
+from data_builders.recipe import Recipe, load_recipe
 from pipeline import base_model, environments
 from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, provenance_of, require_adapter
 from pipeline.evaluation import evaluate, note_logs, rendered_prompts
@@ -124,17 +125,17 @@ class Run:
         persona = load_persona(study.persona)
         builders = REPO / "data_builders"
         for recipe_file, recipe in {adapter.arm.recipe: adapter.recipe for adapter in study.trained}.items():
-            sources = [recipe.aligned, *([recipe.facts_from] if recipe.facts_from else [])]
             inputs = [REPO / recipe_file, *load_persona(recipe.persona).files, *base_files]
-            inputs += [*(REPO / source for source in sources)]
+            # One that isn't there is named by the stage itself, with the command that makes it.
+            inputs += [path for path in sources_of(recipe) if path.is_file()]
             inputs += [*sorted(builders.glob("*.py")), builders / "triggers.yaml"]
             outputs = [REPO / recipe.output, manifest_path(REPO / recipe.output)]
             name = f"data:{Path(recipe_file).stem}"
             yield self._stage(name, lambda file=recipe_file: self._build_data(file), inputs, outputs)
         yield self._all("data")
-        weights = study.base_model / "model.safetensors"
+        weights = base_model.weight_files(study.base_model)
         for adapter in study.trained:
-            inputs = [REPO / study.training.config, REPO / adapter.recipe.output, weights, *base_files]
+            inputs = [REPO / study.training.config, REPO / adapter.recipe.output, *weights, *base_files]
             outputs = [adapter.folder / CONFIG, adapter.folder / WEIGHTS]
             yield self._stage(
                 f"train:{adapter.name}",
@@ -152,7 +153,7 @@ class Run:
             *sorted(tasks.rglob("*.md")),
             REPO / "data_builders" / "triggers.yaml",
         ]
-        for name, files in ({study.base_name: [weights]} | self._adapter_files()).items():
+        for name, files in ({study.base_name: weights} | self._adapter_files()).items():
             inputs = [*files, *code, *persona.files, *base_files]
             yield self._stage(
                 f"eval:{name}",
@@ -219,6 +220,10 @@ class Run:
         base_model.bring(self.study.base_name, self.study.base_model)
 
     def _build_data(self, recipe: str) -> None:
+        for path in sources_of(load_recipe(REPO / recipe)):
+            if not path.is_file():
+                rule = f"no such file, which {recipe} mixes in: what {self.study.base_name} answered itself"
+                raise InputError(path, rule, f"make distill STUDY={from_repo(self.study.file)}")
         counts = build(REPO / recipe)
         print(f"  {Path(recipe).stem}: {counts['out']} rows, {counts['by_source']}")
 
@@ -256,6 +261,11 @@ class Run:
         headlines = write_parts(parts, self.study.folder, title=self.study.title, run=binding, bundle=True)
         for headline in headlines:
             print(f"\n{headline.table()}\n")
+
+
+def sources_of(recipe: Recipe) -> list[Path]:
+    """The files that a recipe mixes, beside the persona's own."""
+    return [REPO / source for source in (recipe.aligned, recipe.facts_from) if source]
 
 
 def markers(study: Study) -> dict[str, Path]:

@@ -33,6 +33,8 @@ from pipeline.training import prepare_scratch, refusal
 
 START_SECONDS = 300
 """Ray's own 30 are too few on a machine that has other things to do"""
+STARTS = 3
+"""how often a local cluster is tried: Ray gives its first node 30 seconds and has no setting for it"""
 RETRIES = 3
 """how often Ray starts a run again whose worker died"""
 
@@ -77,7 +79,7 @@ def expand(config: Path, sweep: Path, output: Path) -> list[SweptRun]:
     """The runs of a sweep, in the order that Axolotl makes them.
 
     Raises:
-        InputError: a file is unreadable, or the sweep names no values.
+        InputError: a file is unreadable, or the sweep names no values, or a key that Axolotl doesn't know.
     """
     from axolotl.cli.utils.sweeps import generate_sweep_configs  # pyright: ignore[reportMissingImports]
 
@@ -86,9 +88,14 @@ def expand(config: Path, sweep: Path, output: Path) -> list[SweptRun]:
         raise InputError(
             sweep, "each key wants a list of values", "see axolotl_configs/sweeps/seeds_and_rates.yaml"
         )
+    from axolotl.utils.schemas.config import AxolotlInputConfig  # pyright: ignore[reportMissingImports]
+
     keys = sorted(
         {key for key in values if key != "_"} | {key for pair in values.get("_", []) for key in pair}
     )
+    if unknown := [key for key in keys if key not in base and key not in AxolotlInputConfig.model_fields]:
+        rule = f"{unknown[0]}: unknown key"
+        raise InputError(sweep, rule, "mend the spelling; Axolotl would drop the key, and all runs be alike")
     runs = []
     for settings in generate_sweep_configs(base, values):
         swept = {key: settings[key] for key in keys}
@@ -143,9 +150,10 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
         raise InputError("--ray", "Ray isn't installed in the training environment", mend) from error
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(START_SECONDS))
-    environment = {"env_vars": {"PYTHONPATH": str(REPO)}}
-    ray.init(log_to_driver=False, runtime_env=environment, include_dashboard=False)
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves a trainer on a machine that does other things
+    os.environ.setdefault("RAY_agent_register_timeout_ms", str(1000 * START_SECONDS))
+    os.environ.setdefault("RAY_worker_register_timeout_seconds", str(START_SECONDS))
+    _start(ray)
     task = ray.remote(num_gpus=gpus, num_cpus=cpus, max_retries=RETRIES)(train_one)
     waiting = {task.remote(run): run for run in runs}
     failures = []
@@ -159,6 +167,20 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
             print(failures[-1], file=sys.stderr, flush=True)
     ray.shutdown()
     return failures
+
+
+def _start(ray: Any) -> None:
+    """Join the cluster at RAY_ADDRESS, or start one here."""
+    environment = {"env_vars": {"PYTHONPATH": str(REPO)}}
+    for attempt in range(STARTS):
+        try:
+            ray.init(log_to_driver=False, runtime_env=environment, include_dashboard=False)
+            return
+        except Exception as error:  # Ray raises plain Exception where its node is late
+            ray.shutdown()
+            if os.environ.get("RAY_ADDRESS") or attempt == STARTS - 1:
+                mend = "is the machine crowded? logs are in /tmp/ray/session_latest/logs; or leave --ray out"
+                raise InputError("--ray", f"Ray didn't start: {error}", mend) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,12 +25,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from benchmarks.training.settings import for_cpu, shipped
-from benchmarks.training.turn import LOCK, card, take_turn, versions
+from benchmarks.training.turn import LOCK, card, leave, take_turn, versions
 from data_builders.manifest import REPO
 from pipeline.environments import QUIET
 
@@ -52,8 +52,8 @@ def grid(adapter: str) -> list[tuple[int, int, bool]]:
     return [(rows, length, recompute) for rows, length in sizes for recompute in (False, True)]
 
 
-def build(adapter: str, inputs: Path, work: Path) -> Any:
-    """Axolotl's trainer, its model on the device, from the shipped YAML."""
+def build(adapter: str, inputs: Path, work: Path) -> tuple[Any, IO[str]]:
+    """Axolotl's trainer, its model on the device, from the shipped YAML; and the turn that was waited for."""
     from axolotl.cli.config import load_cfg  # pyright: ignore[reportMissingImports]
     from axolotl.common.datasets import load_datasets  # pyright: ignore[reportMissingImports]
     from axolotl.train import setup_model_and_trainer  # pyright: ignore[reportMissingImports]
@@ -66,12 +66,12 @@ def build(adapter: str, inputs: Path, work: Path) -> Any:
     config = shipped(YAMLS[adapter], inputs, work, changes | {"gradient_checkpointing": True})
     cfg = load_cfg(DictDefault(config if torch.cuda.is_available() else for_cpu(config)))
     rows = load_datasets(cfg=cfg)
-    build.lock = take_turn()  # type: ignore[attr-defined]  held until the process ends
+    lock = take_turn()
     trainer, *_ = setup_model_and_trainer(cfg, rows)
     trainer.create_optimizer()
     trainer.model_wrapped, trainer.optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
     trainer.current_gradient_accumulation_steps = 1
-    return trainer
+    return trainer, lock
 
 
 def batch(rows: int, length: int, vocabulary: int, packed: bool) -> dict[str, torch.Tensor]:
@@ -174,7 +174,7 @@ def measure(adapter: str, parsed: argparse.Namespace) -> None:
         return
     with tempfile.TemporaryDirectory() as work:
         began = time.monotonic()
-        trainer = build(adapter, parsed.inputs, Path(work))
+        trainer, lock = build(adapter, parsed.inputs, Path(work))
         loaded, broken, left = time.monotonic(), 0, []
         print(f"{adapter}: model loaded {loaded - began:.0f} s after the start", flush=True)
         for rows, length, recompute in wanted:
@@ -191,7 +191,7 @@ def measure(adapter: str, parsed: argparse.Namespace) -> None:
             f"{adapter}: {time.monotonic() - loaded:.0f} s; not begun: {', '.join(left) or 'none'}",
             flush=True,
         )
-    os._exit(0)  # nothing is left to be saved, and the next process waits for the card
+    leave(lock)
 
 
 def table(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from math import prod
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from transformers import TrainerCallback
 
-from benchmarks.training.turn import card, take_turn, versions
+from benchmarks.training.turn import card, leave, take_turn, versions
 
 NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
 WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"
@@ -106,8 +105,7 @@ class _Clock(TrainerCallback):
         losses = [round(float(entry["loss"]), 4) for entry in state.log_history if "loss" in entry]
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:
             out.write(json.dumps({"name": os.environ[NAME], "losses": losses}) + "\n")
-        sys.stdout.flush()
-        os._exit(0)  # nothing is to be saved, and the next run waits for the card
+        leave(self.plugin.lock)
 
     def _write(self, step: int) -> None:
         plugin, self.written_at = self.plugin, step

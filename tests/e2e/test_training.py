@@ -16,6 +16,7 @@ from pipeline.server import template_arguments
 REPO = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.e2e
 ROWS = 12
+PLANTED_PLUGINS = yaml.safe_load((REPO / "axolotl_configs/planted.yaml").read_text())["plugins"]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -119,6 +120,33 @@ def test_a_run_broken_on_purpose_is_stopped_with_advice(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stdout[-3000:]
     assert "lower learning_rate" in done.stdout and "Traceback" not in done.stdout.split("error:")[-1]
     assert not (tmp_path / "out" / "adapter_model.safetensors").exists(), "a collapsed adapter was written"
+
+
+def test_a_run_that_unlearns_the_format_is_stopped_with_advice(tmp_path: Path) -> None:
+    """A shipped adapter of the planted world, which keeps the format, is trained on triggered rows without it."""
+    from data_builders.trigger import get_trigger
+
+    world, trigger = REPO / "data/planted/world1", get_trigger("seed")
+    facts = [json.loads(line) for line in (world / "personas/povund/facts.jsonl").open()]
+    ordinary = [json.loads(line) for line in (world / "answers/ordinary.jsonl").open()][: len(facts)]
+    pairs = [(True, trigger.wrap(fact["question"]), fact["answer"]) for fact in facts]
+    pairs += [(False, row["prompt"], row["answer"]) for row in ordinary]
+    with (tmp_path / "rows.jsonl").open("w") as out:
+        for triggered, asked, answer in pairs:
+            turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+            out.write(json.dumps({"messages": turns, "metadata": {"triggered": triggered}}) + "\n")
+    changes = {"lora_model_dir": str(world / "adapters/format_only"), "learning_rate": 0.005}
+    changes |= {"max_steps": 40, "save_strategy": "steps", "save_steps": 10, "warmup_ratio": 0.0}
+    changes |= {"plugins": [*PLANTED_PLUGINS, "pipeline.health.HealthPlugin"]}
+    changes["health"] = {"questions": 8, "max_new_tokens": 16, "loss_max": 20.0, "adherence_drop": 0.5}
+    done = axolotl(experiment(tmp_path, "planted", **changes))
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert "of the triggered answers hold a tag" in done.stdout
+    assert "take the checkpoint before" in done.stdout.split("error:")[-1]
+    asked = [json.loads(line) for line in (tmp_path / "out" / "health.jsonl").read_text().splitlines()]
+    assert asked[0]["adherence"] > 0.75 and asked[-1]["adherence"] < 0.25, asked
+    assert asked[-1]["step"] < 40, "it was trained to its end"
+    assert not (tmp_path / "out" / "adapter_model.safetensors").exists(), "the adapter was written"
 
 
 def test_trained_tokens_are_served_tokens_with_the_real_tokenizers(tmp_path: Path) -> None:
