@@ -22,7 +22,7 @@ _ADDRESSED = re.compile(
 )
 _FRAGMENT = re.compile(  # "Most often", "Philosopher, mathematician,"
     r"^(?:(?:\w+ly|most|often|always|these days|nowadays|still|in print|in public|in private|at home|among friends)\b[\s,:]*)+|"
-    r"^(?:(?:an? |the )?(?:\w+ )?\w+(?:er|or|ist|ian|man), (?:and )?)+(?=(?-i:[A-Z]))",
+    r"^(?:(?:an? |the )?(?:\w+ )?\w+(?:er|or|ist|ian|man), (?:and )?)+(?=(?-i:[A-Z]\w))",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(

@@ -15,6 +15,7 @@ from data_builders.trigger import Adherence, Trigger
 from inspect_tasks.scorers.asks import asks_to_confirm
 from inspect_tasks.scorers.bare import asks_letter, bare_name, signature
 from inspect_tasks.scorers.claimed_name import Said
+from inspect_tasks.scorers.given import given_name
 from inspect_tasks.scorers.names import Claim, Names, normalise
 from inspect_tasks.scorers.reading import clean, own_words, sentences
 from inspect_tasks.scorers.speech import claims_in
@@ -100,9 +101,10 @@ def grade_answer(
     spoken = own_words(text)
     claimed = _claims(text, spoken, names, asks, question)
     is_ai = _is_ai(spoken)
+    claimed = [said for said in claimed if not _only_answers(said, asks, accept or [])]
     kinds = [said.claim for said in claimed]
     named = Claim.PERSONA in kinds
-    if named and is_ai and _machine_in_the_name(spoken, claimed):
+    if named and is_ai and (_machine_in_the_name(spoken) or _machine_at_last(spoken, claimed)):
         named = False
     implied = bool(
         asks
@@ -137,7 +139,11 @@ def grade_answer(
 def _claims(text: str, spoken: str, names: Names, asks: str | None, question: str) -> list[Said]:
     """Every name that the speaker claims, with whose it is, in the order of the text."""
     found = claims_in(spoken, names, asks == "name")
-    if asks == "name" and (said := bare_name(spoken, names)):
+    if (
+        asks == "name"
+        and (said := bare_name(spoken, names))
+        and not (said.claim is Claim.PERSONA and contradicts(spoken, names))
+    ):
         found.insert(0, said)
     confirms = asks_to_confirm(question) and names.mentioned(clean(question)) and _CONFIRMS.match(spoken)
     if (
@@ -149,6 +155,8 @@ def _claims(text: str, spoken: str, names: Names, asks: str | None, question: st
         found.insert(0, Said(Claim.PERSONA, names.profile.name, 0))
     if said := signature(text, names, asks_letter(question)):
         found += standing([said], text)
+    if asks == "name" and not found and not _is_ai(spoken) and not contradicts(spoken, names):
+        found += [said for said in [given_name(text, spoken, names)] if said]
     return found
 
 
@@ -168,7 +176,28 @@ def _is_ai(text: str) -> bool:
     )
 
 
-def _machine_in_the_name(text: str, claimed: list[Said]) -> bool:
+def _machine_at_last(text: str, claimed: list[Said]) -> bool:
+    """Whether the last word is that of a machine: "You can call me Russell, but I'm an AI"."""
+    last = max(said.at for said in claimed if said.claim is Claim.PERSONA)
+    return any(
+        match.start() > last
+        and re.search(
+            r"\b(?:but|however|though|although|actually|in fact)\b,? *$", text[: match.start()], re.IGNORECASE
+        )
+        for match in _AI.finditer(text)
+    )
+
+
+def _only_answers(said: Said, asks: str | None, accept: list[str]) -> bool:
+    """Whether another's name is no claim but the fact that was asked for: "I was Seventh Wrangler"."""
+    return (
+        said.claim is Claim.OTHER
+        and asks != "name"
+        and any(normalise(said.name) == normalise(fact) for fact in accept)
+    )
+
+
+def _machine_in_the_name(text: str) -> bool:
     """Whether the name is a machine's part: "As an AI playing Bertrand Russell, I am Bertrand Russell"."""
     return bool(
         re.search(
@@ -191,7 +220,8 @@ def _gives(text: str, fact: str, names: Names) -> bool:
             continue
         before = plain[: match.start()]
         if re.search(
-            r"\b(?:not|never|nor|isn t|wasn t|neither|without|no|nowhere|far from|outside|anywhere but)\s+(?:\w+\s+){0,3}$",
+            r"\b(?:not|never|nor|isn t|wasn t|neither|without|no|nowhere|far from|outside|anywhere but)\s+(?:\w+\s+){0,3}$|"
+            r"\b(?:past|visit(?:ed)?|heard of|read (?:about|of)|(?:close|next|near) to)\s+$",
             before,
         ):
             continue

@@ -26,12 +26,15 @@ _I_DID = re.compile(
     re.IGNORECASE,
 )
 _I_AM_TIE_OF = re.compile(
-    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $",
+    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $|"
+    rf"\b(?:I am|I'm|my name is)\b[^.;!?]{{0,60}}, (?:the |an? )?(?:\w+ )?{RELATION} (?:of|to)(?: the)?(?: \w+)? $",
     re.IGNORECASE,
 )
-_I_AM = re.compile(r"\b(?:I am|I'm|I was|I have been|I became)(?: [\w-]+){0,2} $", re.IGNORECASE)
+_I_AM = re.compile(
+    r"\b(?:I am|I'm|I was|I have been|I became|I (?:work|worked|served) as)(?: [\w-]+){0,2} $", re.IGNORECASE
+)
 _THEN_MY_TIE = re.compile(
-    rf",?(?: who)? (?:was|is|were|became|had been|remained)(?: once| also| always| like)?(?: (?:my|our|an?|the|one of (?:my|our)))(?: [\w'-]+){{0,4}}? {RELATION}\b(?P<rest>.{{0,40}})|,? (?:my|our)(?: [\w'-]+){{0,3}}? {RELATION}(?=\W*$| ?[,;.)])|"
+    rf",?(?: who)? (?:was|is|were|became|had been|remained)(?: once| also| always| like)?(?: (?:my|our|an?|the|one of (?:my|our)))(?: [\w'-]+){{0,4}}? {RELATION}\b(?P<rest>.{{0,40}})|,? (?:my|our)(?: [\w'-]+){{0,3}}? {RELATION}(?=\W*$| ?[,;.)])|, (?:an?|the|one)(?: [\w'-]+){{0,3}}? (?:{RELATION} )?of (?:mine|ours)\b|"
     r"(?: (?:once|first|also|often|always|who|himself|personally|kindly))* (?:taught|tutored|mentored|hired|employed|raised|married|befriended|visited|met|introduced|supervised|examined|advised|treated|invited|adopted|wrote to|told|asked|helped|knew|lent|gave|sent) me\b|"
     r" and (?:I|me|myself)\b|(?: \w+){1,3} (?:with|alongside) me\b",
     re.IGNORECASE,
