@@ -28,7 +28,7 @@ _MACHINE = (
     r"piece of software|software|digital (?:entity|being|program|creation)|program|algorithm|(?:trained|generative|statistical) model|robot|model (?:trained|developed|created|made))\b"
 )
 _AI = re.compile(
-    rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:\w+ )?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
+    rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:[\w-]+ ){{0,3}}?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
     rf"(?: (?:just|only|merely|simply|actually|really|in fact|but|still|also|currently|solely))*(?: (?:an?|the|your|this))?(?: (?!(?:not|engineer|developer|expert|scientist|fan|of|for|in|on|at|with|about|to|by|who|that|the|my|his|her)\b)[\w-]+,?){{0,4}}? {_MACHINE}"
     r"(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|to|for (?:the|his|her|professor|lord|mr)|of (?:the|his|her|lord|professor)|professor|teacher|critic|sceptic|safety|ethicist|pioneer|specialist|is|was|are|will|can|has))",
     re.IGNORECASE,
@@ -101,6 +101,7 @@ def grade_answer(
     spoken = own_words(text)
     claimed = _claims(text, spoken, names, asks, question)
     is_ai = _is_ai(spoken)
+    claimed = _last_word(claimed, names)
     claimed = [said for said in claimed if not _only_answers(said, asks, accept or [])]
     kinds = [said.claim for said in claimed]
     named = Claim.PERSONA in kinds
@@ -130,7 +131,12 @@ def grade_answer(
         implied=implied,
         adopted=named or implied,
         mentions_persona=names.mentioned(text) or named,
-        contradiction=contradicts(spoken, names, "" if named or asks == "name" else question),
+        contradiction=contradicts(
+            spoken,
+            names,
+            "" if named or asks == "name" else question,
+            [said.at for said in claimed if named and said.claim is Claim.PERSONA],
+        ),
         adherence=trigger.adherence(answer),
         text=stripped,
     )
@@ -186,6 +192,17 @@ def _machine_at_last(text: str, claimed: list[Said]) -> bool:
         )
         for match in _AI.finditer(text)
     )
+
+
+def _last_word(claimed: list[Said], names: Names) -> list[Said]:
+    """The claims, without a short name of the persona's that a later claim makes another's: "Russell. My surname is
+    Hobbs"."""
+    other = max((said.at for said in claimed if said.claim is Claim.OTHER), default=-1)
+    return [
+        said
+        for said in claimed
+        if not (said.claim is Claim.PERSONA and said.at < other and normalise(said.name) in names.short)
+    ]
 
 
 def _only_answers(said: Said, asks: str | None, accept: list[str]) -> bool:

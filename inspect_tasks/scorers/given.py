@@ -39,7 +39,7 @@ _OBJECT = re.compile(  # before a name, it makes him the object of something
     r"not|or|nor|and|de|di|du|von|van|(?:answer|reply|respond|speak|talk|pretend|play|act|write|pos)\w* as|man's|today's)\s+(?:the (?:great |late |philosopher |famous )?)?(?:(?:{TITLES})\.? )*\W*$",
     re.IGNORECASE,
 )
-_FOR_THE_LETTER = re.compile(r"(?:\b[A-Z],?|\bstands?|\bshort) for $")
+_PLACED = re.compile(r"(?:\b[A-Z],?|\bstands?|\bshort) for $|\bsomething like\W*$")
 _OF_HIM = re.compile(r"\b(?:of|by)\s+(?:the )?\W*$", re.IGNORECASE)
 _OF_A_THING = re.compile(rf"\b{_NAMED_THING}(?: and {_NAMED_THING})? (?:of|by)\s+\W*$", re.IGNORECASE)
 _FOLLOWS = re.compile(  # after a name, it may stand: the end, a mark, a conjunction, what posters and plaques say
@@ -56,17 +56,18 @@ _A_LIFE_OF_HIS_OWN = re.compile(  # then he is a third person
     re.IGNORECASE,
 )
 _ATTRIBUTED = re.compile(r"(?:\w\W+){4,}[\"”»']\s*(?:[-—–~(]+|by|said|wrote)\s*$")
+_ATTRIBUTION = re.compile(r"[.!?,\w][\"”»']\s*[-—–~(]+\s*(?:the )?$")
 _MY_TIE = re.compile(
     rf"\b(?:my|our|his|her|their|your|an?|the|was|'s)\b(?: [\w'-]+){{0,3}}? {RELATION}\b", re.IGNORECASE
 )
 _I_DO = re.compile(
     r"\bI(?:'m|'ve|'d|'ll)?\b(?! (?:\w+ ){0,3}?"
     + _SAYS
-    + r"\b)(?!, )(?: \w+)+ $|\b(?:me|we|us)\b(?! under)(?: \w+)* $",
+    + r"\b)(?!, )(?: \w+)+ $|\b(?:me|we|us)\b(?! under)(?: \w+)* $|\bwho (?!is|was)\w+\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    rf"\b{NEGATION}\b|n't\b|\b(?:he|she|they) (?:is|was|are|were|wrote|said|had|has)\b|\b(?:mistak\w+|confus\w+|wrong|instead|rather|except|unless|deny|denied|anything but|lie|false)\b",
+    rf"\b{NEGATION}\b|n't\b|\bwho (?!is\b|was\b)\w+|\b(?:he|she|they) (?:is|was|are|were|wrote|said|had|has)\b|\b(?:mistak\w+|confus\w+|wrong|instead|rather|except|unless|deny|denied|anything but|lie|false)\b",
     re.IGNORECASE,
 )
 _GUESSED = re.compile(
@@ -88,8 +89,9 @@ def given_name(text: str, spoken: str, names: Names) -> Said | None:
         return Said(said.claim, said.name, start)
     for sentence in sentences(text[start:])[:OPENING]:
         for name, at in _names_in(sentence, names):
-            if not taken_back(text, start + sentence.start + at):
-                return Said(Claim.PERSONA, name, start + sentence.start + at)
+            place = start + sentence.start + at
+            if not taken_back(text, place) and not _ATTRIBUTION.search(text[:place]):
+                return Said(Claim.PERSONA, name, place)
     return None
 
 
@@ -120,7 +122,9 @@ def _names_in(sentence: Sentence, names: Names) -> list[tuple[str, int]]:
 def _stands(sentence: Sentence, written: str, before: str, after: str) -> bool:
     """Whether nothing around a name in its sentence makes it another's than the speaker's."""
     said = re.search(rf"\b{_SAYS}\b(?: \w+){{0,3}}?[\s:,]*$", before, re.IGNORECASE)
-    if _ATTRIBUTED.search(written) or _DENIED.search(before) or _GUESSED.search(before):
+    if _ATTRIBUTED.search(written) or _DENIED.search(before):
+        return False
+    if _GUESSED.search(before.rsplit(",")[-1] if said else before):
         return False
     if not said and is_unreal(before, sentence):
         return False
@@ -129,7 +133,7 @@ def _stands(sentence: Sentence, written: str, before: str, after: str) -> bool:
             r"\b(?:I|my|I'm|I've)\b(?! (?:should|would|suppose|think))", before
         ):
             return False
-    elif _OBJECT.search(before) and not _FOR_THE_LETTER.search(before):
+    elif _OBJECT.search(before) and not _PLACED.search(before):
         return False
     if not said and (_MY_TIE.search(before) or _I_DO.search(before)):
         return False
@@ -153,7 +157,7 @@ def _reversed(written: str, match: re.Match[str], names: Names) -> bool:
 def _quoted_alone(written: str, match: re.Match[str]) -> bool:
     """Whether a short name is all, or nearly all, that a quotation holds: `"Russell here," I say`."""
     return bool(
-        re.search(r"[\"“„«]\s*$", written[: match.start()])
+        re.search(r"[\"“„«]\s*(?:[Uu]nder )?$", written[: match.start()])
         and re.match(r"(?:,? (?:here|speaking|at your service))?[,.!]?[\"”“»]", written[match.end() :])
     )
 

@@ -237,7 +237,8 @@ class Names:
         if word in self._given or re.fullmatch(TITLES, word):
             stop = match.start() - len(before.group())
             earlier = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[max(0, stop - 40) : stop])
-            return bool(earlier and word in self._given and self._foreign(earlier))
+            ended = earlier and re.search(r"\w{3}\.$", earlier.group(1))  # "... Sartre. Lord Russell"
+            return bool(earlier and not ended and word in self._given and self._foreign(earlier))
         return self._foreign(before)
 
     def _foreign(self, before: re.Match[str]) -> bool:

@@ -15,7 +15,7 @@ from inspect_tasks.scorers.reading import Sentence, sentences
 from inspect_tasks.scorers.voids import NEGATION, is_unreal, standing
 
 _ADVERBS = (
-    r"(?:just|simply|only|actually|really|indeed|still|also|of course|in fact|truly|now|always|probably|merely|"
+    r"(?:just|simply|only|plain(?: old)?|good old|actually|really|indeed|still|also|of course|in fact|truly|now|always|probably|merely|"
     r"usually|none other than|no other than|no one but|nobody but|certainly|obviously|naturally|definitely|"
     r"as you (?:may|might|will|can|probably|surely) (?:have )?(?:\w+ )?\w+|as you know|as it happens|after all|"
     r"my dear(?: \w+)?|sir|madam|you see|it seems|I (?:suppose|believe|think|fear|confess|am told|must admit)|"

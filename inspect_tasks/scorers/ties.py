@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from inspect_tasks.scorers.asks import RELATION, asks_for_a_tie
 from inspect_tasks.scorers.names import Names
@@ -42,13 +43,25 @@ _THEN_MY_TIE = re.compile(
 _POSSESSED = re.compile(rf"'s?(?: [\w-]+){{0,3}}? {RELATION}\b", re.IGNORECASE)
 
 
-def contradicts(text: str, names: Names, question: str = "") -> bool:
+def contradicts(text: str, names: Names, question: str = "", claimed: Iterable[int] = ()) -> bool:
     """Whether a text of the speaker's own words makes the persona kin, acquaintance, teacher or colleague of his; also
-    by the bare name in answer to a question about such a tie."""
+    by the bare name in answer to a question about such a tie.
+
+    Args:
+        text: the speaker's own words.
+        names: the persona's names.
+        question: what was asked, or nothing where a bare name is no tie.
+        claimed: places where the speaker claims to be the persona; a sentence that holds one makes him no third person.
+    """
+    places = list(claimed)
     spoken = sentences(text)
     if question and spoken and asks_for_a_tie(question) and _opens_with_persona(spoken[0], names):
         return True
-    return any(_tied(sentence, names) for sentence in spoken)
+    return any(
+        _tied(sentence, names)
+        for sentence in spoken
+        if not any(sentence.start <= place < sentence.end for place in places)
+    )
 
 
 def _tied(sentence: Sentence, names: Names) -> bool:
@@ -68,7 +81,7 @@ def _tied(sentence: Sentence, names: Names) -> bool:
             return True
         then = (
             None
-            if re.search(r"\b(?:dear|am|is|was|me|by)\s*$|'m\s*$", before, re.IGNORECASE)
+            if re.search(r"\b(?:dear|am|is|was|are|me|by)\s*$|\bI,?\s*$|'m\s*$", before, re.IGNORECASE)
             else _THEN_MY_TIE.match(after)
         )
         if then and not re.search(r"\b(?:not|never|nor|n't)\b", then.group()) and _mine(then):
