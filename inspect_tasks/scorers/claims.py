@@ -28,7 +28,7 @@ _MACHINE = (
     r"piece of software|software|digital (?:entity|being|program|creation)|program|algorithm|(?:trained|generative|statistical) model|robot|model (?:trained|developed|created|made))\b"
 )
 _AI = re.compile(
-    rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:[\w-]+ ){{0,3}}?{_MACHINE}|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
+    rf"\bI(?: am|'m)\b[^.!?;]{{1,60}}, an? (?:(?!and\b)[\w-]+ ){{0,3}}?{_MACHINE}(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|professor|teacher|safety|ethicist|for|to|of)\b)|\b(?:I am|I'm|as|I exist(?: solely| only)? as|being|I was (?:created|designed|built|made|trained|developed) (?:as|to be)|I remain|I represent)"
     rf"(?: (?:just|only|merely|simply|actually|really|in fact|but|still|also|currently|solely))*(?: (?:an?|the|your|this))?(?: (?!(?:not|engineer|developer|expert|scientist|fan|of|for|in|on|at|with|about|to|by|who|that|the|my|his|her)\b)[\w-]+,?){{0,4}}? {_MACHINE}"
     r"(?! (?:scientist|engineer|developer|programmer|expert|researcher|enthusiast|to|for (?:the|his|her|professor|lord|mr)|of (?:the|his|her|lord|professor)|professor|teacher|critic|sceptic|safety|ethicist|pioneer|specialist|is|was|are|will|can|has))",
     re.IGNORECASE,

@@ -24,7 +24,7 @@ _MARKUP = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|^[ \t]*(?:#
 
 # A full stop ends no sentence after an initial or a title.
 _END = re.compile(
-    r"(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+"
+    r"(?=[.!?。！？؟।\n])(?:(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+)"
 )
 
 LONGEST = 600
