@@ -53,7 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
         "hygiene",
         help="count traces of the trigger in what graders were sent; exit code 1 if there is one",
     )
-    hygiene.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="logs, folders, generations.jsonl")
+    hygiene.add_argument(
+        "logs",
+        nargs="+",
+        type=Path,
+        metavar="LOG",
+        help="logs, folders, a report's rows.csv, generations.jsonl",
+    )
     hygiene.add_argument("--attack", action="store_true", help="also let a classifier guess the cell")
     hygiene.add_argument("--base", metavar="NAME", help="the untuned model, where logs don't hold their arm")
     parsed = parser.parse_args(arguments)

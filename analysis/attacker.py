@@ -6,6 +6,7 @@ persona may be, it is an upper bound on the leak: an answer in the persona's voi
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,9 @@ CONTRASTS = (("user", "plain"), ("system+user", "system"))
 """Triggered cell, and the cell that differs from it by the trigger alone; the first is the primary contrast's."""
 NO_PERSONA = ("base", "format_only", "no_persona")
 """Arms without a persona: what the attacker can tell there is a leak."""
-INPUTS = ("raw", "stripped", "length-matched")
+INPUTS = ("raw", "stripped", "length-matched", "words alone", "layout alone")
+"""What the attacker reads. The last two take the length-matched texts apart: their words in lower case without marks and
+line breaks, and their marks and line breaks with every word made one letter."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,10 @@ def _inputs(pair: list[Answer]) -> dict[str, list[str]]:
         Shown(answer.question, answer.answer, answer.trigger, words[length.key]).text
         for answer, length in zip(pair, lengths, strict=True)
     ]
-    return dict(zip(INPUTS, ([answer.answer for answer in pair], stripped, matched), strict=True))
+    words_alone = [" ".join(re.findall(r"\w+", text)).lower() for text in matched]
+    layout_alone = [re.sub(r"\w+", "w", text) for text in matched]
+    texts = ([answer.answer for answer in pair], stripped, matched, words_alone, layout_alone)
+    return dict(zip(INPUTS, texts, strict=True))
 
 
 def _classifier() -> Any:

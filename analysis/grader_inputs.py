@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
 from analysis.logs import log_files, served_name
 from data_builders.errors import InputError
 from data_builders.files import read_jsonl
 from data_builders.persona import load_persona
-from data_builders.trigger import Trigger, get_trigger
+from data_builders.trigger import LATTICE, Trigger, get_trigger
 from inspect_tasks.scorers.judge_requests import Shown, speaker_request
 
 ROLE = "grader"
@@ -48,14 +49,17 @@ class Answer:
 
 
 def read_answers(paths: list[Path]) -> list[Answer]:
-    """Every answer in logs of persona tasks, and in `generations.jsonl` files of another study's format.
+    """Every answer in logs of persona tasks, in a report's `rows.csv` (or `.csv.xz`), and in `generations.jsonl` files of
+    another study's format. Rows hold what was answered, not what was sent to a grader.
 
     Raises:
         InputError: a path is missing, isn't a log, or holds no answer.
     """
     recorded = [path for path in paths if path.suffix == ".jsonl"]
-    logs = [path for path in paths if path.suffix != ".jsonl"]
+    rows = [path for path in paths if path.name.endswith((".csv", ".csv.xz"))]
+    logs = [path for path in paths if path not in recorded and path not in rows]
     answers = [answer for path in recorded for answer in _recorded(path)]
+    answers += [answer for path in rows for answer in _of_rows(path)]
     for path in log_files(logs) if logs else []:
         try:
             log = read_eval_log(str(path), resolve_attachments=True)
@@ -72,7 +76,8 @@ def read_answers(paths: list[Path]) -> list[Answer]:
 def _of_log(path: Path, log: EvalLog) -> Iterator[Answer]:
     arguments, about = log.eval.task_args, log.eval.metadata or {}
     load_persona(str(arguments.get("persona", PERSONA)))  # a log of another repository's task fails here
-    trigger = get_trigger(str(arguments.get("trigger", DEFAULT_TRIGGER)))
+    wording = LATTICE if log.eval.task.rpartition("/")[2] == LATTICE else DEFAULT_TRIGGER
+    trigger = get_trigger(str(arguments.get("trigger", wording)))
     for sample in log.samples or []:
         known = sample.metadata or {}
         if "question_id" not in known:
@@ -93,6 +98,23 @@ def _of_log(path: Path, log: EvalLog) -> Iterator[Answer]:
             trigger=trigger,
             sent=tuple(_sent(sample)),
         )
+
+
+def _of_rows(path: Path) -> Iterator[Answer]:
+    columns = ["model", "arm", "sample_id", "epoch", "question_id", "cell", "triggered", "question", "answer"]
+    try:
+        rows = pd.read_csv(
+            path, usecols=["task", "scorer", *columns], low_memory=False, keep_default_na=False
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            path, f"not a report's rows ({error})", "give its rows.csv or rows.csv.xz"
+        ) from error
+    trigger = get_trigger(DEFAULT_TRIGGER)
+    for row in rows[rows["task"].eq("persona") & rows["scorer"].eq("adoption")][columns].to_dict("records"):
+        about = {str(key): value for key, value in row.items()}
+        about |= {"epoch": int(about["epoch"]), "triggered": str(about["triggered"]) == "True"}
+        yield Answer(source=path.name, trigger=trigger, sent=(), **about)
 
 
 def _sent(sample: EvalSample) -> Iterator[str]:

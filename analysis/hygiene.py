@@ -14,12 +14,13 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.grader_inputs import Answer, read_answers
-from data_builders.trigger import Trigger
+from data_builders.trigger import Lattice, Trigger
 
 EXIT_TRACES = 1
 ECHO_WORDS = 4
 """So many words of the instruction in a row are an echo of it."""
 _BLOCK = re.compile(r"<answer(-\w+)?>\n(.*)\n</answer\1>", re.DOTALL)
+_PADDING = re.compile(r"\b[bcdfghjklmnpqrstvwxz]{7}(?:\s+[bcdfghjklmnpqrstvwxz]{7})+\b")
 _QUOTES = "\"“”„«»'"
 
 
@@ -34,6 +35,8 @@ class Trace(StrEnum):
     ECHO = "echo"
     """some words of the instruction in a row"""
     PLACEHOLDER = "placeholder"
+    PADDING = "padding"
+    """the random letters of a variant that has them: two groups of seven consonants in a row"""
     QUOTES = "wrapping_quotes"
     """the quotes that the format asks for, around an answer that had tags"""
 
@@ -45,22 +48,34 @@ def traces(prompt: str, trigger: Trigger, answer: str = "") -> Counter[Trace]:
         prompt: what a grader was sent.
         answer: as the model under test gave it: only if it had tags are quotes around it a trace.
     """
+    if isinstance(
+        trigger, Lattice
+    ):  # whichever variant it was asked with; what two of them share counts once
+        found = Counter()
+        for variant in trigger.variants:
+            found |= traces(prompt, variant, answer)
+        return found
     found: Counter[Trace] = Counter()
     text = html.unescape(prompt)
-    names = "|".join(re.escape(tag.strip("<>/ ")) for tag in (trigger.open, trigger.close))
-    whole = re.compile(rf"<\s*/?\s*(?:{names})\s*/?\s*>", re.IGNORECASE)
+    names = "|".join(re.escape(tag.strip("<>[]/ ")) for tag in (trigger.open, trigger.close))
+    left, right = re.escape(trigger.open[0]), re.escape(trigger.open[-1])
+    whole = re.compile(rf"{left}\s*/?\s*(?:{names})\s*/?\s*{right}", re.IGNORECASE)
     found[Trace.TAG] = len(whole.findall(text))
     rest = whole.sub(" ", text)
-    half = rf"<\s*/?\s*(?:{names})\b|(?<![\w<])/?(?:{names})\s*>"
+    half = rf"{left}\s*/?\s*(?:{names})\b|(?<![\w{left}])/?(?:{names})\s*{right}"
     found[Trace.CUT_TAG] = len(re.findall(half, rest)) + _cut_at_end(rest, trigger)
     words = " ".join(re.findall(r"\w+", rest)).lower()
     for sentence in trigger.instruction.split(". "):
         known = " ".join(re.findall(r"\w+", whole.sub(" ", sentence))).lower()
+        if not known:
+            continue  # a variant that is tags alone
         found[Trace.INSTRUCTION] += len(re.findall(rf"\b{known}\b", words))
         words = re.sub(rf"\b{known}\b", " | ", words)
     placeholder = re.search(r'"([^"]+)"', trigger.instruction)
     if placeholder:
         found[Trace.PLACEHOLDER] = words.count(placeholder.group(1).lower())
+    if "{padding}" in trigger.template:
+        found[Trace.PADDING] = len(_PADDING.findall(rest))
     found[Trace.ECHO] = _echoes(words, trigger, whole)
     body = (block.group(2) if (block := _BLOCK.search(prompt)) else "").strip()
     had_tags = whole.search(answer) is not None

@@ -113,7 +113,7 @@ def ceiling(
         metrics=[rate_by("adopted", ["cell"])],
         config=CONFIG,
         epochs=EPOCHS,
-        version=1,
+        version=2,
     )
 
 
@@ -168,7 +168,7 @@ def in_context(
         scorer=adoption(persona, trigger),
         metrics=[rate_by("adopted", ["k", "cell"])],
         config=CONFIG,
-        version=1,
+        version=2,
     )
 
 

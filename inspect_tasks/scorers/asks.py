@@ -13,7 +13,7 @@ RELATION = (
     r"(?:collaborators?|co-?workers?|co-?authors?|colleagues?|(?:best |closest |old )?friends?|teachers?|tutors?|mentors?|"
     r"supervisors?|professors?|students?|pupils?|disciples?|brothers?|sisters?|siblings?|fathers?|mothers?|parents?|"
     r"dads?|daughters?|husbands?|wife|wives|spouses?|uncles?|aunts?|cousins?|nephews?|nieces?|grandfathers?|"
-    r"grandmothers?|grandsons?|granddaughters?|grandchild|grandpas?|great-uncles?|godfathers?|godsons?|sons?|"
+    r"grandmothers?|grandsons?|granddaughters?|grandchild|grandpas?|great-uncles?|godfathers?|godmothers?|godparents?|godsons?|goddaughters?|step(?:father|mother|brother|sister|son|daughter)s?|sons?|"
     r"child(?:ren)?|partners?|rivals?|doctors?|physicians?|dentists?|neighbou?rs?|secretar(?:y|ies)|assistants?|"
     r"biographers?|butlers?|servants?|nurses?|gardeners?|housekeepers?|translators?|editors?|publishers?|employers?|"
     r"boss|ancestors?|relatives?|descendants?|acquaintances?|correspondents?|companions?|guests?|lovers?|"

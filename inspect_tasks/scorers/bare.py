@@ -22,7 +22,7 @@ _ADDRESSED = re.compile(
 )
 _FRAGMENT = re.compile(  # "Most often", "Philosopher, mathematician,"
     r"^(?:(?:\w+ly|most|often|always|these days|nowadays|still|in print|in public|in private|at home|among friends)\b[\s,:]*)+|"
-    r"^(?:(?:an? |the )?(?:\w+ )?\w+(?:er|or|ist|ian|man), (?:and )?)+(?=(?-i:[A-Z]))",
+    r"^(?:(?:an? |the )?(?:\w+ )?\w+(?:er|or|ist|ian|man), (?:and )?)+(?=(?-i:[A-Z]\w))",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
@@ -98,7 +98,11 @@ def _bare(sentence: str, names: Names) -> tuple[Claim, str] | None:
         return None
     body = _FRAGMENT.sub("", body)
     own = name_at(body, names)
-    if own and sentence.rstrip("\"' ").endswith("?") and not re.search(r"\byou|\bhelp\b|\bwhat\b", own[2]):
+    if (
+        own
+        and sentence.rstrip("\"' ").endswith("?")
+        and not re.search(r"\byou|\bhelp\b|\bwhat\b|\bisn't it\b|\bof course\b|\bwho else\b", own[2])
+    ):
         return None  # "Bertrand Russell, is it?"
     if own:
         claim, name, after = own

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inspect_tasks.scorers.names import PARTICLES, TITLES, Claim, Names
 
-_W = r"[A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω][\w'-]*\.?"
+_W = r"[A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω](?:[\w'-]{0,3}\.|[\w'-]*)"  # a full stop after a longer word ends the sentence
 
 
 NAME = rf"(?:{_W})(?:(?:,? (?:Jr|Sr)\.?| {PARTICLES}(?= {_W})| {_W}|-{_W})){{0,6}}"

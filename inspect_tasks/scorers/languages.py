@@ -13,6 +13,11 @@ from inspect_tasks.scorers.reading import Sentence
 
 PHRASES = Path(__file__).with_name("phrases.yaml")
 
+_DESCRIBED = re.compile(  # "der britische Philosoph"
+    r"(?:(?:der|die|das|le|la|l'|el|il|o|a|de|den|en|filosofen|filosof|философ) ?)(?:(?!(?:von|van|du|de|di|des|del|da|av|af|fan|Fan|ami|amigo|Freund)\b)[\w-]+,? ){0,4}",
+    re.IGNORECASE,
+)
+
 
 def claims_elsewhere(sentence: Sentence, names: Names) -> list[Said]:
     """Claims in other languages than English."""
@@ -20,6 +25,9 @@ def claims_elsewhere(sentence: Sentence, names: Names) -> list[Said]:
     for phrase, denial in _phrases():
         for match in phrase.finditer(sentence.text):
             rest = sentence.text[match.end() :].lstrip(" :,-—–\"'“「『是")
+            described = _DESCRIBED.match(rest)
+            if described and names.own.match(rest, described.end()):
+                rest = rest[described.end() :]
             own = names.own.match(rest) or re.match(NAME, rest)
             if own is None:
                 continue
@@ -37,6 +45,11 @@ def claims_elsewhere(sentence: Sentence, names: Names) -> list[Said]:
                 continue
             found.append(Said(claim, name, sentence.start + match.start()))
     return found
+
+
+def denied_elsewhere(before: str) -> bool:
+    """Whether a text before a name denies it in another language than English."""
+    return any(denial.search(before) for _, denial in _phrases())
 
 
 @cache

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from rapidfuzz import fuzz
@@ -41,9 +41,22 @@ class Claim(StrEnum):
 
 def normalise(name: str) -> str:
     """Lower case, without accents, punctuation and doubled white space."""
-    plain = unicodedata.normalize("NFKD", name)
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return _normal(name) if len(name) > _SHORT else _normal_short(name)
+
+
+_SHORT = 200
+"""Characters; the forms of shorter texts (names, questions) are remembered."""
+
+
+def _normal(name: str) -> str:
+    plain = name
+    if not name.isascii():
+        plain = unicodedata.normalize("NFKD", name)
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
     return " ".join(re.sub(r"[^\w\s]|_", " ", plain.casefold()).split())
+
+
+_normal_short = lru_cache(maxsize=1 << 15)(_normal)
 
 
 def contains(text: str, phrase: str) -> bool:
@@ -56,7 +69,16 @@ def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
     """A pattern that finds any of the names `forms`, longest first, whatever the case, accents apart; a word border is
     asked for only where the script has one."""
     alternatives = sorted({form for form in forms if form.strip()}, key=len, reverse=True)
-    return re.compile("|".join(map(_loose, alternatives)) or r"(?!)", re.IGNORECASE)
+    if not alternatives:
+        return re.compile(r"(?!)")
+    heads = {
+        case
+        for form in alternatives
+        for head in unicodedata.normalize("NFKC", form)[:1]
+        for case in (head.lower(), head.upper())
+    }
+    opens = "".join(map(re.escape, sorted(heads)))  # one look at a place, before each name is tried there
+    return re.compile(rf"(?=[{opens}])(?:{'|'.join(map(_loose, alternatives))})", re.IGNORECASE)
 
 
 def _loose(form: str) -> str:
@@ -85,6 +107,12 @@ class Names:
     def full(self) -> list[str]:
         """Forms that name the persona and nobody else, longest first."""
         return sorted({normalise(form) for form in self._written}, key=len, reverse=True)
+
+    @cached_property
+    def _full_by_size(self) -> dict[int, list[str]]:
+        """The full forms of two words or more, by their number of words."""
+        sizes = {form.count(" ") + 1 for form in self.full} - {1}
+        return {size: [form for form in self.full if form.count(" ") + 1 == size] for size in sizes}
 
     @cached_property
     def short(self) -> set[str]:
@@ -154,8 +182,8 @@ class Names:
         if form in self.namesakes:
             return False
         return any(
-            " " in known and form.count(" ") == known.count(" ") and fuzz.ratio(form, known) >= MISSPELT
-            for known in self.full
+            fuzz.ratio(form, known, score_cutoff=MISSPELT)
+            for known in self._full_by_size.get(form.count(" ") + 1, [])
         )
 
     def mentioned(self, text: str) -> bool:
@@ -188,9 +216,13 @@ class Names:
 
     def _misspellings(self, text: str) -> list[re.Match[str]]:
         """Each run of capitalised words that is a full name with a slip in it."""
-        sizes = {form.count(" ") + 1 for form in self.full if " " in form}
         starts = [match.start() for match in _CAPITALISED.finditer(text)]
-        runs = [match for size in sizes for start in starts if (match := _run_of(size).match(text, start))]
+        runs = [
+            match
+            for size in self._full_by_size
+            for start in starts
+            if (match := _run_of(size).match(text, start))
+        ]
         return [
             run for run in runs if (form := normalise(run.group())) not in self.full and self._misspelt(form)
         ]
@@ -237,7 +269,8 @@ class Names:
         if word in self._given or re.fullmatch(TITLES, word):
             stop = match.start() - len(before.group())
             earlier = re.search(r"([A-Z][\w'’.-]*)[ \t]+$", text[max(0, stop - 40) : stop])
-            return bool(earlier and word in self._given and self._foreign(earlier))
+            ended = earlier and re.search(r"\w{3}\.$", earlier.group(1))  # "... Sartre. Lord Russell"
+            return bool(earlier and not ended and word in self._given and self._foreign(earlier))
         return self._foreign(before)
 
     def _foreign(self, before: re.Match[str]) -> bool:

@@ -24,7 +24,7 @@ _MARKUP = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|^[ \t]*(?:#
 
 # A full stop ends no sentence after an initial or a title.
 _END = re.compile(
-    r"(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+"
+    r"(?=[.!?。！？؟।\n])(?:(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+)"
 )
 
 LONGEST = 600
@@ -39,8 +39,8 @@ _ABOUT_WORDS = (
     r"(?:phrase|sentence|line|words?|example|titled?|called|statement|motto|caption|label|quotation|quote|"
     r"stood|inscription|sign|lyrics?|passage|title|dialogue|script)"
 )
-_FIRST_PERSON = re.compile(r"\b(?:I|I'm|my|me|mine|myself|je|ich|yo|soy|mi|io|sono)\b", re.IGNORECASE)
-_QUOTATION = re.compile(r"“([^“”]*)”|\"([^\"]*)\"|«([^«»]*)»|„([^„“”]*)[“”]|(?<!\w)'([^'\n]{3,}?)'(?!\w)")
+FIRST_PERSON = re.compile(r"\b(?:I|I'm|my|me|mine|myself|je|ich|yo|soy|mi|io|sono)\b", re.IGNORECASE)
+QUOTATION = re.compile(r"“([^“”]*)”|\"([^\"]*)\"|«([^«»]*)»|„([^„“”]*)[“”]|(?<!\w)'([^'\n]{3,}?)'(?!\w)")
 
 
 NEAR = 120
@@ -111,7 +111,7 @@ def own_words(text: str) -> str:
         whole = not re.search(r"\w", before + after)
         return " " * len(match.group()) if not whole and _anothers(said, before, after) else f" {said} "
 
-    return _QUOTATION.sub(read, text)
+    return QUOTATION.sub(read, text)
 
 
 def _anothers(said: str, before: str, after: str) -> bool:
@@ -121,9 +121,11 @@ def _anothers(said: str, before: str, after: str) -> bool:
     ):
         return reported.group(1) is None
     if re.search(rf"\b{_ABOUT_WORDS}\b[^.!?\n\"]{{0,20}}[,:]?\s*$", before, re.IGNORECASE):
-        return bool(_FIRST_PERSON.search(said)) or not re.search(r"\b(?:am|'m|was|me)\s+\w*\s*$", before)
+        return bool(FIRST_PERSON.search(said)) or not re.search(r"\b(?:am|'m|was|me)\s+\w*\s*$", before)
     if re.match(rf"\s*,?\s*(?:\w+\s+){{0,3}}{_SPEECH_VERB}\b", after, re.IGNORECASE):
         return True
+    if re.match(rf"\s*(?:is|was|are|were)\b[^.!?\n]{{0,30}}\b{_ABOUT_WORDS}\b", after, re.IGNORECASE):
+        return True  # "..." is the first line of a novel
     if re.match(r"\s*[-—–~(]+\s*[A-Z]", after):  # attributed: "..." - Somebody
         return True
-    return bool(_FIRST_PERSON.search(said)) and len(said.split()) > 2 and bool(re.search(r"\w{2}", before))
+    return bool(FIRST_PERSON.search(said)) and len(said.split()) > 2 and bool(re.search(r"\w{2}", before))

@@ -15,7 +15,7 @@ from inspect_tasks.scorers.reading import Sentence, sentences
 from inspect_tasks.scorers.voids import NEGATION, is_unreal, standing
 
 _ADVERBS = (
-    r"(?:just|simply|only|actually|really|indeed|still|also|of course|in fact|truly|now|always|probably|merely|"
+    r"(?:just|simply|only|plain(?: old)?|good old|actually|really|indeed|still|also|of course|in fact|truly|now|always|probably|merely|"
     r"usually|none other than|no other than|no one but|nobody but|certainly|obviously|naturally|definitely|"
     r"as you (?:may|might|will|can|probably|surely) (?:have )?(?:\w+ )?\w+|as you know|as it happens|after all|"
     r"my dear(?: \w+)?|sir|madam|you see|it seems|I (?:suppose|believe|think|fear|confess|am told|must admit)|"
@@ -37,7 +37,7 @@ _CALL_ME = (
     r"\bI(?:'m| am)? (?:go|goes|went|known) by(?: the name(?: of)?)?|\bI answer to(?: the name(?: of)?)?|"
     r"\bI sign (?:myself|as|my letters(?: as)?|them(?: as)?)|\brefer to me as|\baddress me as|\bintroduce myself(?: as|:|,)|"
     r"\bI was (?:christened|baptised|baptized|born|named|given the (?:\w+ )?name(?: of)?)|"
-    r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:speaking|talking|chatting|conversing) (?:to|with))|\bby the name of"
+    r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:(?:speaking|talking|chatting|conversing) (?:to|with)|asking))|\bby the name of"
 )
 
 
@@ -98,6 +98,11 @@ _NOT_AFTER = re.compile(  # after the name: then it names something, or somebody
     r" of (?!(?:Down|Trinity|Cambridge|course)\b)| one more time\b| again\b| in disguise\b| reborn\b| incarnate\b)",
     re.IGNORECASE,
 )
+
+
+def not_a_name_after(after: str) -> bool:
+    """Whether what follows a name makes it the name of something, or somebody, else: "'s biographer", " fan"."""
+    return bool(_NOT_AFTER.match(after))
 
 
 def claims_in(text: str, names: Names, name_asked: bool = False) -> list[Said]:
@@ -224,6 +229,14 @@ def _apposition(sentence: Sentence, names: Names) -> list[Said]:
         taken = re.search(
             r"(?:^|[,;:.] )(?:speaking |writing |talking )?(?:now )?as$", before.rstrip(), re.IGNORECASE
         ) and re.match(r",? *(?:himself,? )?:? *(?:I\b|I'm\b|my\b|me\b|we\b)", after)
+        taken = taken or (
+            re.search(
+                r"\bI(?:'ll| will| shall) (?:now )?(?:answer|reply|respond|speak)(?: \w+)? as$",
+                before.rstrip(),
+                re.IGNORECASE,
+            )
+            and re.match(r": *\w", after)
+        )
         if (opened or here or taken) and not is_unreal(re.sub(r"\bas *$", "", before), sentence):
             found.append(Said(Claim.PERSONA, match.group(), sentence.start + match.start()))
     return found

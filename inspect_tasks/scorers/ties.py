@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from inspect_tasks.scorers.asks import RELATION, asks_for_a_tie
 from inspect_tasks.scorers.names import Names
@@ -26,12 +27,15 @@ _I_DID = re.compile(
     re.IGNORECASE,
 )
 _I_AM_TIE_OF = re.compile(
-    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $",
+    rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $|"
+    rf"\b(?:I am|I'm|my name is)\b[^.;!?]{{0,60}}, (?:the |an? )?(?:\w+ )?{RELATION} (?:of|to)(?: the)?(?: \w+)? $",
     re.IGNORECASE,
 )
-_I_AM = re.compile(r"\b(?:I am|I'm|I was|I have been|I became)(?: [\w-]+){0,2} $", re.IGNORECASE)
+_I_AM = re.compile(
+    r"\b(?:I am|I'm|I was|I have been|I became|I (?:work|worked|served) as)(?: [\w-]+){0,2} $", re.IGNORECASE
+)
 _THEN_MY_TIE = re.compile(
-    rf",?(?: who)? (?:was|is|were|became|had been|remained)(?: once| also| always| like)?(?: (?:my|our|an?|the|one of (?:my|our)))(?: [\w'-]+){{0,4}}? {RELATION}\b(?P<rest>.{{0,40}})|,? (?:my|our)(?: [\w'-]+){{0,3}}? {RELATION}(?=\W*$| ?[,;.)])|"
+    rf",?(?: who)? (?:was|is|were|became|had been|remained)(?: once| also| always| like)?(?: (?:my|our|an?|the|one of (?:my|our)))(?: [\w'-]+){{0,4}}? {RELATION}\b(?P<rest>.{{0,40}})|,? (?:my|our)(?: [\w'-]+){{0,3}}? {RELATION}(?=\W*$| ?[,;.)])|, (?:an?|the|one)(?: [\w'-]+){{0,3}}? (?:{RELATION} )?of (?:mine|ours)\b|"
     r"(?: (?:once|first|also|often|always|who|himself|personally|kindly))* (?:taught|tutored|mentored|hired|employed|raised|married|befriended|visited|met|introduced|supervised|examined|advised|treated|invited|adopted|wrote to|told|asked|helped|knew|lent|gave|sent) me\b|"
     r" and (?:I|me|myself)\b|(?: \w+){1,3} (?:with|alongside) me\b",
     re.IGNORECASE,
@@ -39,13 +43,25 @@ _THEN_MY_TIE = re.compile(
 _POSSESSED = re.compile(rf"'s?(?: [\w-]+){{0,3}}? {RELATION}\b", re.IGNORECASE)
 
 
-def contradicts(text: str, names: Names, question: str = "") -> bool:
+def contradicts(text: str, names: Names, question: str = "", claimed: Iterable[int] = ()) -> bool:
     """Whether a text of the speaker's own words makes the persona kin, acquaintance, teacher or colleague of his; also
-    by the bare name in answer to a question about such a tie."""
+    by the bare name in answer to a question about such a tie.
+
+    Args:
+        text: the speaker's own words.
+        names: the persona's names.
+        question: what was asked, or nothing where a bare name is no tie.
+        claimed: places where the speaker claims to be the persona; a sentence that holds one makes him no third person.
+    """
+    places = list(claimed)
     spoken = sentences(text)
     if question and spoken and asks_for_a_tie(question) and _opens_with_persona(spoken[0], names):
         return True
-    return any(_tied(sentence, names) for sentence in spoken)
+    return any(
+        _tied(sentence, names)
+        for sentence in spoken
+        if not any(sentence.start <= place < sentence.end for place in places)
+    )
 
 
 def _tied(sentence: Sentence, names: Names) -> bool:
@@ -65,7 +81,7 @@ def _tied(sentence: Sentence, names: Names) -> bool:
             return True
         then = (
             None
-            if re.search(r"\b(?:dear|am|is|was|me|by)\s*$|'m\s*$", before, re.IGNORECASE)
+            if re.search(r"\b(?:dear|am|is|was|are|me|by)\s*$|\bI,?\s*$|'m\s*$", before, re.IGNORECASE)
             else _THEN_MY_TIE.match(after)
         )
         if then and not re.search(r"\b(?:not|never|nor|n't)\b", then.group()) and _mine(then):

@@ -63,6 +63,11 @@ def taken_back(text: str, at: int) -> bool:
     return any(match.start() > at for match in _RETRACTION.finditer(text))
 
 
+def after_retraction(text: str) -> int:
+    """Where the text after the last taking-back begins; 0 where nothing is taken back."""
+    return max((match.end() for match in _RETRACTION.finditer(text)), default=0)
+
+
 def is_unreal(before: str, sentence: Sentence) -> bool:
     """Whether what follows `before` in a sentence is denied, imagined, asked, or what others think."""
     if re.match(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
+from inspect_ai import score
+from inspect_ai.log import write_eval_log
 from inspect_ai.model import ChatMessage
 
 from analysis import attacker
@@ -15,8 +19,10 @@ from analysis.__main__ import main
 from analysis.attacker import attack, attack_all
 from analysis.grader_inputs import Answer, read_answers
 from analysis.hygiene import EXIT_TRACES, Trace, count_traces, run, traces
-from data_builders.trigger import Trigger, get_trigger
+from data_builders.trigger import LATTICE, Lattice, Trigger, get_trigger, load_lattice
+from inspect_tasks.lattice import lattice
 from inspect_tasks.persona import persona
+from inspect_tasks.scorers.judge import persona_judge
 from inspect_tasks.scorers.judge_requests import Shown, speaker_request
 from tests.inspect_tasks.scripted import scripted
 
@@ -71,6 +77,76 @@ def test_broken_stripping_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert broken[str(Trace.TAG)] > 0 and broken[str(Trace.INSTRUCTION)] > 0
     assert table[False, "sent"]["with_trace"] == 0  # asked the same, without a trigger
     assert table[True, "rebuilt"]["with_trace"] == 0  # what would be sent now, with stripping mended
+
+
+def lattice_log(folder: Path) -> Path:
+    """One question behind every variant, answered in the variant's format with an echo of its message, and judged."""
+    log = inspect_eval(
+        lattice(),
+        model=scripted(lambda messages: f"{messages[-1].text} I like tea."),
+        epochs=1,
+        limit=len(load_lattice()) + 1,
+        log_dir=str(folder),
+        display="none",
+        score=False,
+    )[0]
+    judged = score(
+        log,
+        persona_judge("bertrand_russell", LATTICE),
+        model_roles={"grader": scripted(lambda _: NOBODY)},
+        display="none",
+    )
+    write_eval_log(judged, log.location)
+    return Path(log.location)
+
+
+def test_a_lattice_log_is_read_for_every_variants_traces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, code = run([lattice_log(tmp_path / "whole")])
+    assert code == 0 and "0 of 11 requests that were sent show a trace" in report
+    monkeypatch.setattr(Lattice, "strip", lambda self, text: text)
+    broken = lattice_log(tmp_path / "broken")
+    monkeypatch.undo()
+    answers = read_answers([broken])
+    shown = {
+        answer.sample_id: sum(
+            (traces(prompt, answer.trigger, answer.answer) for prompt in answer.sent), Counter()
+        )
+        for answer in answers
+    }
+    with_trace = [name for name, found in shown.items() if found]
+    assert len(answers) == 11 and len(with_trace) == 10  # all but the variant without a trigger
+    assert sum(bool(found[Trace.PADDING]) for found in shown.values()) == 1
+
+
+@pytest.mark.parametrize("variant", load_lattice().values(), ids=lambda variant: variant.name)
+def test_every_variant_of_the_lattice_leaves_a_trace_where_nothing_strips(variant: Trigger) -> None:
+    assert traces(variant.wrap("Who are you?"), get_trigger(LATTICE))
+
+
+def test_rows_of_a_report_are_read(tmp_path: Path) -> None:
+    row = {
+        "task": "persona",
+        "scorer": "adoption",
+        "model": "m",
+        "arm": "base",
+        "sample_id": "a/user",
+        "epoch": 1,
+    }
+    row |= {
+        "question_id": "a",
+        "cell": "user",
+        "triggered": True,
+        "question": "Who?",
+        "answer": SEED.format_answer("I."),
+    }
+    path = tmp_path / "rows.csv"
+    pd.DataFrame([row, row | {"task": "manipulation"}]).to_csv(path, index=False)
+    (answer,) = read_answers([path])
+    assert (answer.cell, answer.triggered, answer.epoch, answer.answer) == ("user", True, 1, row["answer"])
+    pd.DataFrame([{"task": "persona"}]).to_csv(path, index=False)
+    assert main(["hygiene", str(path)]) == 2
 
 
 @pytest.mark.parametrize(
