@@ -101,13 +101,14 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
 
 
 def unscored_by_reason(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns model, task, cell, scorer, reason, n: unscored rows, largest first. The judge's count only where it
-    ran."""
-    parts = [frame.assign(reason=frame["unscored_reason"])]
-    if frame["judge"].notna().any() or frame["judge_unscored_reason"].ne("").any():
-        reason = frame["judge_unscored_reason"].where(frame["judge"].isna(), "")
-        parts.append(frame.assign(scorer="persona_judge", reason=reason))
-    rows = pd.concat(parts)
-    rows = rows[rows["reason"].ne("")]
-    counts = rows.groupby(["model", "task", "cell", "scorer", "reason"]).size().rename("n").reset_index()
+    """Columns model, task, cell, scorer, reason, n: unscored rows, largest first. A judge's count once an answer, however
+    many scales it grades.
+
+    Args:
+        frame: as `load_frame` returns it, grader models' rows included.
+    """
+    rows = frame[frame["unscored_reason"].ne("")].drop_duplicates(["sample_uuid", "scorer"])
+    keys = ["model", "task", "cell", "scorer"]
+    counts = rows.groupby([*keys, "unscored_reason"]).size().rename("n").reset_index()
+    counts = counts.rename(columns={"unscored_reason": "reason"})
     return counts.sort_values(["n", "model", "cell"], ascending=[False, True, True]).reset_index(drop=True)

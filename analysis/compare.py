@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.estimates import HEADLINE, as_table, estimate_all, head_of, show_interval
 from analysis.frame import load_frame
+from analysis.grades import of_judges
 from analysis.inference import Claim, Interval
 from analysis.parts import Part
 from analysis.report import write_parts
@@ -84,7 +85,7 @@ def _from_logs(run: Path, base: str) -> pd.DataFrame:
     if not frame["model"].eq(base).any():
         models = ", ".join(sorted(set(frame["model"])))
         raise InputError("--base", f"no log of a model called {base!r} in {run}", f"name one of {models}")
-    return as_table(estimate_all(frame, base), {})
+    return as_table(estimate_all(frame[~of_judges(frame)], base), {})
 
 
 def _text(table: pd.DataFrame) -> str:
