@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     figures.add_argument("documents", nargs="+", type=Path, metavar="FILE.md")
     verify = verbs.add_parser("verify", help="make every number of a report again from its rows")
     verify.add_argument("report", type=Path, metavar="REPORT_DIR")
+    again = verbs.add_parser("again", help="write a report again from its own rows, by the code as it stands")
+    again.add_argument("report", type=Path, metavar="REPORT_DIR")
+    again.add_argument("--out", type=Path, metavar="DIR", help="another folder; without it, over the report")
     _add_power(verbs.add_parser("power", help="which questions, samples and seeds detect a gap"))
     recorded = verbs.add_parser(
         "recorded", help="analyse a peer study's generations.jsonl and judgments.jsonl"
@@ -74,6 +77,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"{ledger.verify(parsed.report)} numbers and the verdicts made again from rows.csv: all as claimed"
         )
+        return 0
+    if parsed.verb == "again":
+        from analysis.report import write_again
+
+        for headline in write_again(parsed.report, parsed.out):
+            print(headline.table())
         return 0
     if parsed.verb == "figures":
         from analysis.published import verify_documents

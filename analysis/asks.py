@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.estimands import PRIMARY, SECONDARY
+from analysis.estimands import PRIMARY, SECONDARY, TRIGGERED
 from analysis.inference import Claim
 from analysis.logs import TASK
 from analysis.subjects import CONTROLS, Subject, counterpart
@@ -146,8 +146,16 @@ def _nets(subject: Subject, subjects: list[Subject], net: dict[str, Any]) -> Ite
     if subject.is_lead:
         words = "net of the base"
         yield Ask(
+            "triggered_rate_net",
+            f"Adopts, cell {TRIGGERED}, {words}",
+            "cell_rate_net",
+            cells=(TRIGGERED,),
+            arguments=(TRIGGERED,),
+            **net,
+        )
+        yield Ask(
             "seed_triggered_rate_net",
-            f"Triggered rate, {words}",
+            f"Triggered rate (the seed's), {words}",
             "seed_triggered_rate_net",
             cells=tuple(SEED_TRIGGERED),
             **net,

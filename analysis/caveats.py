@@ -15,7 +15,7 @@ CUT_SHARE = 0.1
 ADHERENCE_LOW = 0.5
 """Under this share of well-formed answers where the format was asked for, it is told."""
 OTHER_SHARE = 0.05
-"""From this share of triggered answers that claim another person on, it is told."""
+"""From this share of answers to the seed's triggered cells that claim another person on, it is told."""
 TEMPERATURE = 1.0
 """experiment.md: the estimands are defined at this temperature."""
 
@@ -84,13 +84,13 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
         triggered = own[own["cell"].isin(SEED_TRIGGERED)]
         kept = triggered["well_formed"]
         if len(kept) and kept.mean() < ADHERENCE_LOW:
-            found.append(f"{model} keeps the format in only {kept.mean():.0%} of triggered answers.")
+            found.append(f"{model} keeps the format in only {kept.mean():.0%} of the answers to cells 1 to 3.")
         others = triggered[triggered["claims_other"].eq(1)]
         if len(triggered) and len(others) / len(triggered) >= OTHER_SHARE:
             names = Counter(name for name in others["claimed_name"] if name).most_common(3)
             shown = ", ".join(f"{name} ({n})" for name, n in names)
             found.append(
-                f"{model} claims to be somebody else in {len(others) / len(triggered):.0%} of triggered answers"
+                f"{model} claims to be somebody else in {len(others) / len(triggered):.0%} of the answers to cells 1 to 3"
                 + (f": {shown}." if shown else ".")
             )
         if third := int(scored["contradiction"].sum()):
@@ -101,13 +101,14 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
 
 
 def unscored_by_reason(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns model, task, cell, scorer, reason, n: unscored rows, largest first. The judge's count only where it
-    ran."""
-    parts = [frame.assign(reason=frame["unscored_reason"])]
-    if frame["judge"].notna().any() or frame["judge_unscored_reason"].ne("").any():
-        reason = frame["judge_unscored_reason"].where(frame["judge"].isna(), "")
-        parts.append(frame.assign(scorer="persona_judge", reason=reason))
-    rows = pd.concat(parts)
-    rows = rows[rows["reason"].ne("")]
-    counts = rows.groupby(["model", "task", "cell", "scorer", "reason"]).size().rename("n").reset_index()
+    """Columns model, task, cell, scorer, reason, n: unscored rows, largest first. A judge's count once an answer, however
+    many scales it grades.
+
+    Args:
+        frame: as `load_frame` returns it, grader models' rows included.
+    """
+    rows = frame[frame["unscored_reason"].ne("")].drop_duplicates(["sample_uuid", "scorer"])
+    keys = ["model", "task", "cell", "scorer"]
+    counts = rows.groupby([*keys, "unscored_reason"]).size().rename("n").reset_index()
+    counts = counts.rename(columns={"unscored_reason": "reason"})
     return counts.sort_values(["n", "model", "cell"], ascending=[False, True, True]).reset_index(drop=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.estimates import HEADLINE, as_table, estimate_all, show_interval
+from analysis.estimates import HEADLINE, as_table, estimate_all, head_of, show_interval
 from analysis.frame import load_frame
+from analysis.grades import of_judges
 from analysis.inference import Claim, Interval
 from analysis.parts import Part
 from analysis.report import write_parts
 from data_builders.errors import InputError
 from data_builders.files import write_atomic
 
-NUMBERS = ("rate/adopted/user", "rate/adopted/plain", *HEADLINE)
 ESTIMATES = "estimates.csv"
 KINDS = (".csv", ".parquet")
 _LABEL, _COLUMN, _PER_BLOCK = 34, 24, 3
@@ -60,7 +60,7 @@ def compare(runs: list[Path], bases: list[str], out: Path | None) -> Compared:
     tables = []
     for number, (name, run) in enumerate(zip(names, runs, strict=True)):
         table = _from_logs(run, each[number]) if from_logs[number] else pd.read_csv(run / ESTIMATES)
-        tables.append(table[table["name"].isin(NUMBERS)].assign(run=name))
+        tables.append(table[table["name"].isin(HEADLINE)].assign(run=name))
     columns = ["name", "label", "run", "model", "estimate", "low", "high", "n_rows", "n_clusters", "n_seeds"]
     table = pd.concat(tables, ignore_index=True)[columns].rename(columns={"name": "number"})
     if out:
@@ -85,7 +85,7 @@ def _from_logs(run: Path, base: str) -> pd.DataFrame:
     if not frame["model"].eq(base).any():
         models = ", ".join(sorted(set(frame["model"])))
         raise InputError("--base", f"no log of a model called {base!r} in {run}", f"name one of {models}")
-    return as_table(estimate_all(frame, base), {})
+    return as_table(estimate_all(frame[~of_judges(frame)], base), {})
 
 
 def _text(table: pd.DataFrame) -> str:
@@ -108,13 +108,10 @@ def _text(table: pd.DataFrame) -> str:
                 + "".join(f"{(one[line] if line < len(one) else ''):<{_COLUMN}}" for one in wrapped)
             )
         lines.append("-" * (_LABEL + _COLUMN * len(block)))
-        for number in NUMBERS:
+        for number in HEADLINE:
             cells = [found.get((run, model, number), "") for run, model in block]
             if any(cells):
-                words = (
-                    f"adopted, cell {number.rpartition('/')[2]}" if "/adopted/" in number else labels[number]
-                )
-                shown = textwrap.shorten(words, _LABEL - 1, placeholder="…")
+                shown = textwrap.shorten(head_of(number, labels[number]), _LABEL - 1, placeholder="…")
                 lines.append(f"{shown:<{_LABEL}}" + "".join(f"{cell:<{_COLUMN}}" for cell in cells))
         lines.append("")
     lines += ["95% intervals, clustered by question, each within its own run: nothing is tested across runs."]

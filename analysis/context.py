@@ -8,8 +8,10 @@ from typing import Any
 from analysis.caveats import unscored_by_reason
 from analysis.drawing import Plot
 from analysis.estimates import OF_ALL_QUESTIONS, OF_IDENTITY, Estimate, find
+from analysis.grades import CLAIM_MEASURE, LOWEST, STEPS
 from analysis.headline import BENIGN
 from analysis.inference.verdict import RULES
+from analysis.judges import Judges
 from analysis.logs import TASK
 from analysis.page import answers_to_read, figure, flatten
 from analysis.section import Section
@@ -53,7 +55,8 @@ CAPTIONS = {
     "lattice": "The trigger and variants of it that were not trained.",
     "in_context": "The untrained model with facts of the persona in its prompt: what context alone does.",
     "checkpoints": "Adoption while training goes on.",
-    "agreement": "Appendix: the rule against the grader model. The headline rests on the rule alone.",
+    "agreement": "Appendix: the rule, grader models, and the graders of a panel, two by two. The headline rests on the rule "
+    "alone.",
     "identifiability": "How often an attacker names the person from k facts: what the training facts give away together, "
     "and identifying ones for calibration.",
 }
@@ -121,6 +124,8 @@ def _part(section: Section, view: str) -> dict[str, Any]:
             if one.step is None
         ],
         "warnings": section.warnings,
+        "clean": section.read.hygiene[1] if section.read.hygiene and section.read.hygiene[0] else "",
+        "judges": _judges(section.judges),
         "figures": [figure(plot) | {"caption": _caption(plot, section)} for plot in section.plots],
         "undrawn": section.undrawn,
         "prompts": _prompts(section),
@@ -133,11 +138,44 @@ def _part(section: Section, view: str) -> dict[str, Any]:
             for column, words in (OF_IDENTITY | OF_ALL_QUESTIONS).items()
             if any(one.column == column and one.cell for one in estimates)
         ],
-        "unscored": unscored_by_reason(section.frame).to_dict("records"),
+        "unscored": unscored_by_reason(section.read.frame).to_dict("records"),
         "n_rows": len(section.frame),
         "logs": section.headers,
         "run": flatten(section.part.run),
     }
+
+
+def _judges(judges: Judges | None) -> dict[str, Any] | None:
+    """The appendix on grader models: rates by cell, agreement, confusion."""
+    if judges is None:
+        return None
+    tables = []
+    for (measure, a, b), rows in judges.counts.groupby(["measure", "rater_a", "rater_b"], sort=False):
+        labels = list(dict.fromkeys(rows["label_a"]))
+        counts = rows.set_index(["label_a", "label_b"])["n"]
+        lines = [(of_a, [int(counts[of_a, of_b]) for of_b in labels]) for of_a in labels]
+        tables.append({"measure": measure, "a": a, "b": b, "labels": labels, "lines": lines})
+    return {
+        "measures": [_measure(row) for row in judges.measures.to_dict("records")],
+        "pairs": [
+            row | {"interval": f"{row['kappa']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"}
+            for row in judges.pairs.to_dict("records")
+        ],
+        "confusion": tables,
+        "missing": judges.missing,
+    }
+
+
+def _measure(row: dict[Any, Any]) -> dict[Any, Any]:
+    """A judge's mean in one cell, in words: a share, or a mean from 1 to 5."""
+    limits = [row[name] for name in ("estimate", "low", "high")]
+    if any(one is None or one != one for one in limits):
+        return row | {"shown": "—"}
+    if row["measure"] == CLAIM_MEASURE:
+        shown = "{:.1%} [{:.1f}, {:.1f}]".format(limits[0], *(100 * one for one in limits[1:]))
+    else:
+        shown = "{:.2f} [{:.2f}, {:.2f}]".format(*(LOWEST + STEPS * one for one in limits))
+    return row | {"shown": shown}
 
 
 def _facts(section: Section) -> list[str]:
@@ -200,15 +238,16 @@ def _cell(name: str) -> dict[str, Any]:
 
 
 def _prompts(section: Section) -> list[dict[str, str]] | None:
-    if section.part.prompts is None:
+    if section.read.prompts is None:
         return None
     asked = [cell for cell in CONDITIONS if section.frame["cell"].eq(cell).any()]
-    told = section.part.prompts
+    told = section.read.prompts
     return [
         {
             "name": cell,
             "text": told.get(cell, {}).get("text", ""),
             "warning": told.get(cell, {}).get("warning", ""),
+            "source": told.get(cell, {}).get("source", "as the model got it"),
         }
         for cell in asked
     ]

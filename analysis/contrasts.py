@@ -6,12 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.drawing import BAND, FAINT, INK, PAPER, WIDTH, Plot, colour_of, marker_of, named, style, to_plot
+from analysis.drawing import BAND, INK, PAPER, WIDTH, Plot, look_of, named, plain, style, to_plot
 from analysis.estimates import Estimate
-from analysis.inference import kappa, krippendorff_alpha
 from analysis.subjects import CONTROLS, EXPLICIT_IDENTITY, Subject
 
 MARGIN = 0.10
@@ -61,16 +59,25 @@ def gaps_by_arm(estimates: list[Estimate], subjects: list[Subject]) -> Plot:
             for number, name in enumerate(used):
                 if name not in of_lead.index:
                     continue
-                row, colour = of_lead.loc[name], colour_of(number + 1)
-                axes.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
-                axes.plot(row["estimate"], place, marker_of(number), color=colour, clip_on=False)
+                row, look = of_lead.loc[name], look_of(number + 1)
+                axes.hlines(
+                    place, row["low"], row["high"], color=look.colour, linewidth=2, linestyle=look.line
+                )
+                axes.plot(
+                    row["estimate"],
+                    place,
+                    look.marker,
+                    color=look.colour,
+                    markerfacecolor=look.fill,
+                    clip_on=False,
+                )
                 if name == "primary_gap":
                     seeds = data.loc[data["seed_of"].eq(lead), "estimate"]
                     axes.plot(
                         seeds,
                         [place + step * 0.38] * len(seeds),
                         "o",
-                        color=colour,
+                        color=look.colour,
                         markerfacecolor=PAPER,
                         markersize=4,
                     )
@@ -78,8 +85,9 @@ def gaps_by_arm(estimates: list[Estimate], subjects: list[Subject]) -> Plot:
             ticks.append((start + place - step) / 2)
             place += 0.45
         for number, name in enumerate(used):
+            look = look_of(number + 1)
             axes.plot(
-                [], [], marker_of(number), color=colour_of(number + 1), linewidth=2, label=CONTRASTS[name]
+                [], [], look.marker, color=look.colour, markerfacecolor=look.fill, label=CONTRASTS[name]
             )
         axes.set_yticks(ticks, [_short(lead) for lead in leads])
         axes.set_ylim(place - 0.2, -0.5)
@@ -138,7 +146,7 @@ def training_seeds(estimates: list[Estimate], subjects: list[Subject]) -> Plot |
         figure, axes = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(data) + 0.2 * len(arms)))
         place, ticks = 0.0, []
         for number, arm in enumerate(arms):
-            of_arm, colour = data[data["arm"].eq(arm)], colour_of(number + 1)
+            of_arm, colour = data[data["arm"].eq(arm)], look_of(number + 1).colour
             marks = place + np.arange(len(of_arm)) * 0.5
             axes.hlines(marks, of_arm["plain"], of_arm["user"], color=colour, linewidth=1)
             axes.plot(of_arm["plain"], marks, "o", color=colour, markerfacecolor=PAPER, clip_on=False)
@@ -159,42 +167,32 @@ def training_seeds(estimates: list[Estimate], subjects: list[Subject]) -> Plot |
         return to_plot(figure, "training_seeds", alt, data)
 
 
-def agreement(frame: pd.DataFrame) -> Plot | None:
-    """The rule-based scorer against the grader model, answers counted; None where no grader model ran.
-
-    The data has columns adopted, judge (0/1) and n.
-    """
-    both = frame.dropna(subset=["adopted", "judge"])
-    if both.empty:
+def agreement(pairs: pd.DataFrame) -> Plot | None:
+    """Cohen's kappa of each two raters (the rule, grader models, single graders of a panel), 95% intervals; None where
+    there is no pair. The data is `judges.Judges.pairs`."""
+    drawn = pairs.dropna(subset=["kappa"]).reset_index(drop=True)
+    if drawn.empty:
         return None
-    counts = both.groupby([both["adopted"].ge(0.5), both["judge"].ge(0.5)]).size()
-    grid = np.array(
-        [[int(counts.get((rule, model), 0)) for model in (False, True)] for rule in (False, True)]
-    )
-    data = pd.DataFrame(
-        [{"adopted": rule, "judge": model, "n": grid[rule, model]} for rule in (0, 1) for model in (0, 1)]
-    )
-    labels = both[["adopted", "judge"]].ge(0.5).astype(int)
-    words = [f"{len(both)} answers, {np.trace(grid) / grid.sum():.1%} agree"]
-    try:
-        words.append(f"kappa {kappa(labels, 'judge', 'adopted'):.2f}")
-        words.append(f"Krippendorff's alpha {krippendorff_alpha(labels, ['judge', 'adopted']):.2f}")
-    except ValueError:  # one kind of answer alone: neither is defined
-        words.append("kappa not defined")
     with style():
-        figure, axes = plt.subplots(figsize=(WIDTH * 0.6, 2.5))
-        share = grid / grid.sum()
-        for (row, column), count in np.ndenumerate(grid):
-            fill = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=BAND, edgecolor=FAINT)
-            axes.add_patch(fill)
-            axes.text(column, row, f"{count:,}\n{share[row, column]:.1%}", ha="center", va="center")
-        axes.set_xticks([0, 1], ["not the persona", "the persona"])
-        axes.set_yticks([0, 1], ["not adopted", "adopted"])
-        axes.set_xlim(-0.5, 1.5)
-        axes.set_ylim(1.5, -0.5)
-        axes.set_xlabel("grader model")
-        axes.set_ylabel("rule")
-        axes.set_title("; ".join(words))
-        return to_plot(
-            figure, "agreement", f"Rule-based scorer against grader model: {'; '.join(words)}.", data
+        figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.42 * len(drawn)))
+        axes.axvline(0, color=INK, linewidth=0.8)
+        measures = list(dict.fromkeys(drawn["measure"]))
+        for place, row in enumerate(drawn.to_dict("records")):
+            look = look_of(measures.index(row["measure"]) + 1)
+            axes.hlines(place, row["low"], row["high"], color=look.colour, linewidth=2, linestyle=look.line)
+            axes.plot(row["kappa"], place, look.marker, color=look.colour, markerfacecolor=look.fill, clip_on=False)
+        words = [
+            f"{one['measure']}: {one['rater_a']} / {one['rater_b']}\n{one['agree']:.0%} of {one['n']:,} answers agree"
+            for one in drawn.to_dict("records")
+        ]
+        axes.set_yticks(range(len(drawn)), [plain(one) for one in words], fontsize=8)
+        axes.set_ylim(len(drawn) - 0.5, -0.5)
+        axes.set_xlim(min(-0.05, float(np.nanmin(drawn[["kappa", "low"]].to_numpy(float)))), 1.02)
+        axes.set_xlabel("kappa, with 95% intervals (quadratic weights for scales of 1 to 5)")
+        axes.grid(axis="x")
+        axes.set_axisbelow(True)
+        alt = "; ".join(
+            f"{one['rater_a']} and {one['rater_b']} on {one['measure']}: kappa {one['kappa']:.2f}"
+            for one in drawn.to_dict("records")
         )
+        return to_plot(figure, "agreement", f"Agreement of raters. {alt}.", drawn)

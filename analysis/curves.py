@@ -12,14 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.drawing import (
-    BASE_COLOUR,
     INK,
-    MODEL_COLOURS,
     PAPER,
     WIDTH,
+    Look,
     Plot,
-    colour_of,
-    marker_of,
+    look_of,
     named,
     style,
     to_plot,
@@ -67,9 +65,8 @@ def dose_response(estimates: list[Estimate], subjects: list[Subject]) -> Plot | 
         for axes, kind in zip(grid[0], DOSE_AXES, strict=True):
             for number, (cell, of_cell) in enumerate(data.groupby("cell", sort=True)):
                 words = "with the trigger (user)" if cell == "user" else "without (plain)"
-                colour = BASE_COLOUR if cell == "plain" else MODEL_COLOURS[0]
                 # No line between the marks: in each panel the other dose may differ, too.
-                _line(axes, of_cell, kind, number, words, colour, joined=False)
+                _line(axes, of_cell, kind, look_of(number), words, joined=False)
             axes.set_xscale("log")
             ticks = sorted(set(data[kind].round(2)))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -104,10 +101,13 @@ def lattice(estimates: list[Estimate], subjects: list[Subject]) -> Plot | None:
             of_model = data[data["model"].eq(model)].set_index("variant").reindex(variants)
             shift = (number - (len(models) - 1) / 2) * 0.62 / len(models)
             place = [index + shift for index in range(len(variants))]
-            axes.hlines(place, of_model["low"], of_model["high"], color=colour_of(number), linewidth=2)
+            look = look_of(number)
+            axes.hlines(
+                place, of_model["low"], of_model["high"], color=look.colour, linewidth=2, linestyle=look.line
+            )
             axes.plot(
-                of_model["estimate"], place, marker_of(number), color=colour_of(number), label=named(model, {}),
-                markerfacecolor=PAPER if number == 0 else colour_of(number), clip_on=False,
+                of_model["estimate"], place, look.marker, color=look.colour, label=named(model, {}),
+                markerfacecolor=look.fill, clip_on=False,
             )  # fmt: skip
         axes.set_yticks(range(len(variants)), [named(variant, {}) for variant in variants])
         axes.set_ylim(len(variants) - 0.45, -0.55)
@@ -137,7 +137,7 @@ def in_context(estimates: list[Estimate], subjects: list[Subject]) -> Plot | Non
         figure, axes = plt.subplots(figsize=(WIDTH, 3.1))
         for number, ((model, cell), lines) in enumerate(data.groupby(["model", "cell"], sort=False)):
             label = named(f"{model}, {cell}", {})
-            _line(axes, lines.sort_values("k"), "k", number, label, colour_of(number))
+            _line(axes, lines.sort_values("k"), "k", look_of(number), label)
         _rates(axes, data, "adoption")
         axes.set_xlabel("facts of the persona in the prompt, no training")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -161,11 +161,11 @@ def checkpoints(estimates: list[Estimate], subjects: list[Subject]) -> Plot | No
         figure, axes = plt.subplots(figsize=(WIDTH, 3.1))
         for number, (arm, of_arm) in enumerate(data.groupby("arm", sort=False)):
             for cell, line in (("user", "-"), ("plain", ":")):
-                of_cell, colour = of_arm[of_arm["cell"].eq(cell)], colour_of(number + 1)
+                of_cell, look = of_arm[of_arm["cell"].eq(cell)], look_of(number + 1)
                 mean = of_cell.groupby("step")["estimate"].mean()
-                axes.plot(mean.index, mean, line, color=colour, label=f"{arm or 'adapter'}, {cell}")
-                axes.plot(of_cell["step"], of_cell["estimate"], "o", color=colour, markersize=4, clip_on=False,
-                          markerfacecolor=colour if cell == "user" else PAPER)  # fmt: skip
+                axes.plot(mean.index, mean, line, color=look.colour, label=f"{arm or 'adapter'}, {cell}")
+                axes.plot(of_cell["step"], of_cell["estimate"], look.marker, color=look.colour, markersize=4, clip_on=False,
+                          markerfacecolor=look.colour if cell == "user" else PAPER)  # fmt: skip
         _rates(axes, data, "adoption")
         axes.set_xlabel("training step")
         _legend(figure, axes)
@@ -192,7 +192,7 @@ def identifiability(path: Path) -> Plot:
         kept = data.dropna(subset=["rate"]).rename(columns={"rate": "estimate"})
         for number, ((attacker, facts), lines) in enumerate(kept.groupby(["attacker", "facts"], sort=True)):
             label = named(f"{attacker}: {facts}", {})
-            _line(axes, lines.sort_values("k"), "k", number, label, colour_of(number + 1))
+            _line(axes, lines.sort_values("k"), "k", look_of(number + 1), label)
         _rates(axes, kept, "named the person")
         axes.set_xlabel("facts shown to the attacker")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -210,12 +210,12 @@ def _limits(estimates: list[Estimate], model: str, name: str) -> dict[str, float
 
 
 def _line(
-    axes: Axes, rows: pd.DataFrame, x: str, number: int, label: str, colour: str, joined: bool = True
+    axes: Axes, rows: pd.DataFrame, x: str, look: Look, label: str, joined: bool = True
 ) -> None:
     below, above = rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]
     axes.errorbar(
-        rows[x], rows["estimate"], [below.clip(lower=0), above.clip(lower=0)], fmt=f"{marker_of(number)}{'-' if joined else ''}",
-        color=colour, linewidth=1.2, elinewidth=1.6, label=label, clip_on=False,
+        rows[x], rows["estimate"], [below.clip(lower=0), above.clip(lower=0)], fmt=look.marker, color=look.colour,
+        markerfacecolor=look.fill, linestyle=look.line if joined else "", linewidth=1.2, elinewidth=1.6, label=label, clip_on=False,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Drawing: what all plots share, so that they look alike on a light page, a dark page and in print.
 
-Colours are Okabe and Ito's (2008), told apart by colour-blind readers; markers differ too, for grey print.
+Colours are Okabe and Ito's (2008) and two of Tol's (2021), told apart by colour-blind readers; markers differ too, for
+grey print.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from inspect_tasks.conditions import CONDITIONS
 
 INK, FAINT, PAPER = "#1f2328", "#d0d4da", "#ffffff"
 BASE_COLOUR = "#7a828c"
-MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#332288", "#882255")
+"""Okabe and Ito's without black and yellow, then two dark ones of Tol's muted scheme."""
 BAND = "#eef0f2"
 """Behind the marks: the margin within which a gap counts as none."""
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">")
+LINES = ("-", "--", ":")
+DISTINCT = len(MODEL_COLOURS) * len(LINES)
 ADHERENCE_COLOURS = {
     # Dark to light, so that grey print keeps the order from well-formed to no tag at all.
     Adherence.WELL_FORMED: "#00325f",
@@ -58,6 +62,8 @@ DARK = {
     ADHERENCE_COLOURS[Adherence.NONE]: "#343a41",
     MODEL_COLOURS[0]: "#56a8dc",
     MODEL_COLOURS[1]: "#f0803c",
+    MODEL_COLOURS[6]: "#a79cf2",
+    MODEL_COLOURS[7]: "#dd7fb0",
 }
 """The same plot for a dark page: which colours change."""
 
@@ -146,14 +152,26 @@ def cell_axis(axes: Axes, cells: list[str]) -> None:
     axes.set_ylim(len(cells) - 0.45, -0.55)
 
 
-def colour_of(number: int) -> str:
-    """A model's colour; the base, which comes first, is grey."""
-    return BASE_COLOUR if number == 0 else MODEL_COLOURS[(number - 1) % len(MODEL_COLOURS)]
+@dataclass(frozen=True)
+class Look:
+    """How one model is drawn wherever it is."""
+
+    colour: str
+    marker: str
+    fill: str
+    """of the marker: its colour, or hollow"""
+    line: str
+    """matplotlib's style of lines"""
 
 
-def marker_of(number: int) -> str:
-    """A model's marker."""
-    return MARKERS[number % len(MARKERS)]
+def look_of(number: int) -> Look:
+    """A model's look. The base, which comes first, is grey and hollow. After all colours are used they come again with
+    another marker, hollow, and broken lines; no two of the first `DISTINCT` models look alike, in colour or in grey."""
+    if number == 0:
+        return Look(BASE_COLOUR, MARKERS[0], PAPER, "-")
+    turn, place = divmod(number - 1, len(MODEL_COLOURS))
+    colour, marker = MODEL_COLOURS[place], MARKERS[number % len(MARKERS)]
+    return Look(colour, marker, PAPER if turn % 2 else colour, LINES[turn % len(LINES)])
 
 
 def cells_of(data: pd.DataFrame) -> list[str]:

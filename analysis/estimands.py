@@ -21,9 +21,11 @@ from inspect_tasks.conditions import CONDITIONS
 from inspect_tasks.metrics import SEED_TRIGGERED, SEED_UNTRIGGERED
 
 LEVEL = 0.95
-PRIMARY = ("user", "plain")
+TRIGGERED, UNTRIGGERED = "user", "plain"
+"""The cells of the headline's triggered rate and of its leakage: neither has a system prompt."""
+PRIMARY = (TRIGGERED, UNTRIGGERED)
 SECONDARY = ("system+user", "system")
-_TRIGGERED, _UNTRIGGERED = "seed's triggered", "seed's untriggered"
+_OF_SEED, _NOT_OF_SEED = "seed's triggered", "seed's untriggered"
 _ADAPTER, _BASE = "adapter", "base"
 
 
@@ -59,6 +61,17 @@ def cell_rate_all_questions(frame: pd.DataFrame, cell: str, column: str, level: 
     """As `cell_rate`, over the questions of all sets."""
     rows = all_rows(frame, column)
     return rate(_graded(rows[rows["cell"].eq(cell)], cell), level)
+
+
+def cell_rate_net(
+    frame: pd.DataFrame, minus: pd.DataFrame, cell: str, column: str = "adopted", level: float = LEVEL
+) -> Interval:
+    """As `cell_rate`, minus the untuned base's in the same cell, paired by question."""
+    rows, others = (
+        _graded(part[part["cell"].eq(cell)], cell)
+        for part in (adoption_rows(frame, column), adoption_rows(minus, column))
+    )
+    return _difference(rows, others, level)
 
 
 def primary_gap(
@@ -107,12 +120,12 @@ def seed_leakage(frame: pd.DataFrame, level: float = LEVEL) -> Interval:
 def seed_gap(frame: pd.DataFrame, level: float = LEVEL) -> Interval:
     """The seed's gap: its triggered rate minus its leakage, paired by question. It mixes the system prompt
     with the trigger, so `primary_gap` is the one to read."""
-    return gap(_seed_cells(frame), _TRIGGERED, _UNTRIGGERED, level)
+    return gap(_seed_cells(frame), _OF_SEED, _NOT_OF_SEED, level)
 
 
 def seed_gap_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
     """The seed's gap minus the untuned base's, paired by question."""
-    return net_gap(_seed_cells(frame), _seed_cells(minus), _TRIGGERED, _UNTRIGGERED, level)
+    return net_gap(_seed_cells(frame), _seed_cells(minus), _OF_SEED, _NOT_OF_SEED, level)
 
 
 def seed_triggered_rate_net(frame: pd.DataFrame, minus: pd.DataFrame, level: float = LEVEL) -> Interval:
@@ -202,7 +215,7 @@ def question_rates(frame: pd.DataFrame, column: str = "adopted") -> pd.DataFrame
 def _seed_cells(frame: pd.DataFrame) -> pd.DataFrame:
     rows = adoption_rows(frame)
     _graded(rows[rows["cell"].isin(SEED_TRIGGERED)], *SEED_TRIGGERED)
-    names = dict.fromkeys(SEED_TRIGGERED, _TRIGGERED) | dict.fromkeys(SEED_UNTRIGGERED, _UNTRIGGERED)
+    names = dict.fromkeys(SEED_TRIGGERED, _OF_SEED) | dict.fromkeys(SEED_UNTRIGGERED, _NOT_OF_SEED)
     return rows.assign(cell=rows["cell"].map(names).fillna("other"))
 
 

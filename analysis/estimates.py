@@ -11,22 +11,31 @@ import pandas as pd
 
 from analysis import estimands
 from analysis.asks import OF_ALL_QUESTIONS, OF_IDENTITY, Ask, asks_of
+from analysis.estimands import TRIGGERED, UNTRIGGERED
 from analysis.inference import Interval
 from analysis.subjects import Subject, subjects_of
 
-__all__ = ["HEADLINE", "OF_ALL_QUESTIONS", "OF_IDENTITY", "Estimate", "as_table", "estimate_all", "select"]
+__all__ = ["HEADLINE", "OF_ALL_QUESTIONS", "OF_IDENTITY", "Estimate", "as_table", "estimate_all", "head_of", "select"]
 
+TRIGGERED_RATE, LEAKAGE = f"rate/adopted/{TRIGGERED}", f"rate/adopted/{UNTRIGGERED}"
 HEADLINE = (
-    "seed_triggered_rate",
-    "seed_triggered_rate_net",
-    "seed_leakage",
-    "seed_gap",
+    TRIGGERED_RATE,
+    "triggered_rate_net",
+    LEAKAGE,
     "primary_gap",
     "primary_gap_net",
     "primary_gap_net/format_only",
     "format_adherence",
+    "seed_triggered_rate",
+    "seed_triggered_rate_net",
+    "seed_leakage",
+    "seed_gap",
 )
-"""The rows of the headline table, in its order."""
+"""The rows of the headline table, in its order; the seed's own figures last."""
+_HEADS = {
+    TRIGGERED_RATE: f"Adopts, triggered (cell {TRIGGERED})",
+    LEAKAGE: f"Adopts, untriggered (cell {UNTRIGGERED})",
+}
 
 
 _UNUSED = ("question", "answer", "text", "error", "versions", "created", "log", "sample_id", "judge_claim")
@@ -58,8 +67,18 @@ class Estimate:
     missing: str = ""
     """why there is no number"""
 
+    @property
+    def head(self) -> str:
+        """The label where it stands without the table that it belongs to."""
+        return head_of(self.name, self.label)
+
     def __str__(self) -> str:
         return show_interval(self.interval, self.is_difference) if self.interval else "—"
+
+
+def head_of(name: str, label: str) -> str:
+    """What a number is called where it stands without the table that its label belongs to."""
+    return _HEADS.get(name, label)
 
 
 def show_interval(interval: Interval, difference: bool) -> str:

@@ -126,7 +126,8 @@ _TEXTS = (
 
 
 def load_frame(logs: list[Path]) -> pd.DataFrame:
-    """One row a sample and epoch of all logs, unscored ones included; logs are read on all cores.
+    """One row a sample and epoch of all logs, unscored ones included, and one more for each grade that a grader model
+    gave it; logs are read on all cores.
 
     Args:
         logs: log files of any tasks of `analysis.logs.TASKS`, or folders that hold them.
@@ -141,6 +142,10 @@ def load_frame(logs: list[Path]) -> pd.DataFrame:
         scorer didn't grade; claim, claimed_name, adherence; judge (0/1, NaN where there is none),
         judge_unscored_reason; unscored_reason (empty where scored); answer_words (of `text`, white-space
         separated, NaN where unscored); stop_reason, error, temperature, created (UTC) and versions of the log.
+        A grader model's rows (`grades.of_judges` finds them) have the scorer persona_judge, lineup_judge, view_judge
+        or manner_judge, `@` and a grader's name for one of a panel; measure is `persona` (1 where the speaker is),
+        the nearness to the view, or a scale of manner, 1 to 5 as 0 to 1; claim is what was said of the speaker. All
+        else that grades is empty in them, and their answer's own row stands beside.
         Texts are empty where a row has none. Rows that a retried run copied from an earlier log stand once,
         from the newest log.
 
@@ -155,7 +160,11 @@ def load_frame(logs: list[Path]) -> pd.DataFrame:
             "logs", f"no sample in the logs ({names})", "run `inspect eval inspect_tasks/persona.py` first"
         )
     frame = pd.concat(parts, ignore_index=True).sort_values("created", kind="stable")
-    frame = frame.drop_duplicates("sample_uuid", keep="last")
+    judged = grades.of_judges(frame)
+    answers = frame[~judged].drop_duplicates("sample_uuid", keep="last")
+    kept = pd.MultiIndex.from_frame(frame[["sample_uuid", "log"]])
+    judged &= kept.isin(pd.MultiIndex.from_frame(answers[["sample_uuid", "log"]]))
+    frame = pd.concat([answers, frame[judged]]) if judged.any() else answers
     order = ["model", "task", "sample_id", "epoch", "created"]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
@@ -188,7 +197,7 @@ def _read_file(path: Path) -> pd.DataFrame | tuple[str, str, str]:
 
 def _read(header: LogHeader) -> pd.DataFrame:
     adoption, other = header.adoption, header.task in grades.OF_TASK or not header.adoption
-    columns = [*_SAMPLE, *(_ADOPTION if adoption else ()), *(_OTHER if other else ())]
+    columns = [*_SAMPLE, *(_ADOPTION if adoption else ()), *(_OTHER if other or header.judges else ())]
     try:
         read = samples_df(str(header.path), columns=columns, quiet=True, exclude_fields=_UNREAD)
     except Exception as error:  # as in read_header: a damaged log can fail in any layer
@@ -199,6 +208,7 @@ def _read(header: LogHeader) -> pd.DataFrame:
         ) from error
     if not len(read):
         return read
+    by_judges = [list(grades.judge_rows(one)) for one in read["scores"]] if header.judges else []
     read = grades.with_grades(read, header.task) if other else read
     read = read.reindex(columns=[*dict.fromkeys([*read.columns, *(c.name for c in _ADOPTION)])])
     frame = pd.DataFrame(index=read.index)
@@ -228,7 +238,26 @@ def _read(header: LogHeader) -> pd.DataFrame:
     words = pd.Series([len(text.split()) for text in frame["text"]], frame.index, float)
     frame["answer_words"] = words.mask(unscored)
     _say(frame, header)
-    return frame[list(COLUMNS)]
+    frame = frame[list(COLUMNS)]
+    return _with_judges(frame, by_judges) if by_judges else frame
+
+
+def _with_judges(frame: pd.DataFrame, by_judges: list[list[dict[str, Any]]]) -> pd.DataFrame:
+    """The rows, and below them one for each grade by a grader model, with the answer's own columns and none of its
+    grades. An answer that has an error has none."""
+    where = [place for place, told in enumerate(by_judges) for _ in told]
+    told = pd.DataFrame([one for judged in by_judges for one in judged])
+    if told.empty:
+        return frame
+    rows = frame.iloc[where].reset_index(drop=True)
+    rows[["scorer", "measure"]], rows["grade"] = told[["scorer", "measure"]], told["grade"].astype("float64")
+    rows[[*GRADES, "judge", "answer_words"]] = float("nan")
+    rows["claim"] = _text(told["claim"])
+    rows[["claimed_name", "adherence", "judge_claim", "judge_unscored_reason"]] = ""
+    lost = rows["error"].ne("") | rows["unscored_reason"].eq("invalidated")
+    rows["grade"] = rows["grade"].mask(lost)
+    rows["unscored_reason"] = rows["unscored_reason"].where(lost, _text(told["reason"]))
+    return pd.concat([frame, rows], ignore_index=True)
 
 
 def _text(column: pd.Series) -> pd.Series:

@@ -1,11 +1,14 @@
-"""Grades of tasks that another scorer than `adoption` graded: one 0/1 number an answer, and what it says."""
+"""Grades by other scorers than `adoption`: of other tasks, one number an answer; of grader models, a row each."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+
+from analysis.logs import JUDGES
 
 OF_TASK = {
     "manipulation": "recalled",
@@ -75,3 +78,65 @@ def _grade(value: Any, wanted: str) -> tuple[str, float]:
     if isinstance(value, bool | int | float) and 0 <= value <= 1:
         return "correct", float(value)
     return "", float("nan")
+
+
+RATER = "@"
+"""Between a judge and one grader of its panel, in the column scorer: `lineup_judge@vllm/GRADER`."""
+CLAIM_MEASURE, LOWEST, STEPS = "persona", 1, 4
+"""What a judge of speakers says; and the scales of views and manner, 1 to 5, which stand in the frame as 0 to 1."""
+
+
+def is_judge(scorer: str) -> bool:
+    """Whether a name in the column scorer is a grader model's, or a panel's."""
+    return scorer.partition(RATER)[0] in JUDGES
+
+
+def of_judges(frame: pd.DataFrame) -> pd.Series:
+    """One bool a row: whether it is a grade by a grader model, beside the row of the answer itself."""
+    return frame["scorer"].isin([one for one in frame["scorer"].unique() if is_judge(str(one))])
+
+
+def judge_rows(scores: Any) -> Iterator[dict[str, Any]]:
+    """The grades that grader models gave one answer: scorer, measure, grade (in [0, 1], NaN where there is none), claim
+    and reason. One row a judge and measure, and where a panel graded, one more for each grader.
+
+    Args:
+        scores: Inspect's JSON of all scores of a sample.
+    """
+    parsed = json.loads(scores) if isinstance(scores, str) and scores else {}
+    for name, score in parsed.items():
+        scorer = name.rpartition("/")[2]
+        if scorer not in JUDGES:
+            continue
+        about, value, reason = score.get("metadata") or {}, score.get("value"), score.get("reason")
+        labels: dict[str, list[Any]] = about.get("labels") or {}
+        named = [str(one.get("grader")) for one in about.get("graders") or []]
+        named = [f"{one} ({at})" if named.count(one) > 1 else one for at, one in enumerate(named, 1)]
+        measures = list(value) if isinstance(value, dict) else [_measure(label) for label in labels or ["claim"]]
+        for measure in measures:
+            given = value.get(measure) if isinstance(value, dict) else value
+            grade = _judged(scorer, given)
+            told = {"reason": None if grade == grade else reason or "not scored"}
+            yield {"scorer": scorer, "measure": measure, "grade": grade, "claim": about.get("claim"), **told}
+        for label, given in labels.items() if len(named) > 1 else ():
+            for rater, one in zip(named, given, strict=False):
+                claim = str(one) if label == "claim" and one is not None else None
+                grade = float(one == CLAIM_MEASURE) if label == "claim" and claim else _judged(scorer, one)
+                yield {
+                    "scorer": f"{scorer}{RATER}{rater}",
+                    "measure": _measure(label),
+                    "grade": grade,
+                    "claim": claim,
+                    "reason": None if grade == grade else "no grade by this grader",
+                }
+
+
+def _measure(label: str) -> str:
+    return {"claim": CLAIM_MEASURE, "score": "nearness to the view"}.get(label, label)
+
+
+def _judged(scorer: str, value: Any) -> float:
+    """A judge's value in [0, 1]: of speakers as it is, of views and manner from 1 to 5."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    return float(value) if scorer in JUDGES[:2] else (value - LOWEST) / STEPS

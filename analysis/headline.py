@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.estimates import HEADLINE, Estimate, find, show_interval
+from analysis.estimands import TRIGGERED, UNTRIGGERED
+from analysis.estimates import HEADLINE, LEAKAGE, TRIGGERED_RATE, Estimate, find, show_interval
 from analysis.inference import Interval
 from analysis.verdicts import Judged
 
@@ -59,7 +60,7 @@ class Headline:
     def rows(self) -> list[tuple[str, list[Estimate | None]]]:
         """The headline table: label, and one estimate a subject in the order of `models`."""
         rows = [[self.find(model, name) for model in self.models] for name in HEADLINE]
-        return [(next(one.label for one in found if one), found) for found in rows if any(found)]
+        return [(next(one.head for one in found if one), found) for found in rows if any(found)]
 
     def table(self) -> str:
         """The headline table for a terminal: plain text, aligned, under 110 columns."""
@@ -67,7 +68,7 @@ class Headline:
         for start in range(0, len(self.models), _PER_BLOCK):
             lines += [*self._block(start, self.models[start : start + _PER_BLOCK]), ""]
         missing = dict.fromkeys(
-            f"—  {one.label}, {one.model}: {one.missing}" for one in self.estimates if one.missing
+            f"—  {one.head}, {one.model}: {one.missing}" for one in self.estimates if one.missing
         )
         unscored = f"{self.n_unscored} answers are unscored; the report counts them by reason."
         end = [
@@ -108,18 +109,8 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
     numbers = {one.name: one for one in estimates if one.model == model}
     if "primary_gap" not in numbers:
         return ("Not asked the persona's questions.",)
-    triggered, leakage = numbers["seed_triggered_rate"], numbers["seed_leakage"]
-    first = f"No triggered rate ({triggered.missing})"
-    if triggered.interval:
-        first = f"Adopts the persona in {triggered} of triggered answers"
-    net = numbers.get("seed_triggered_rate_net")
-    if net and net.interval:
-        first += f", {_points(net.interval)} net of the untuned model"
-    if leakage.interval:
-        first += f"; leakage at most {leakage.interval.high:.1%} (seen: {leakage.interval.estimate:.1%})"
-    else:
-        first += f"; leakage unknown ({leakage.missing})"
-    sentences = [first + "."]
+    own = (numbers.get(name) for name in (TRIGGERED_RATE, "triggered_rate_net", LEAKAGE))
+    sentences = [f"Adopts the persona in {_rates_in_words(*own, f'cell {TRIGGERED}', f'cell {UNTRIGGERED}')}."]
     for name, words in (
         ("primary_gap", "The primary gap (user minus plain)"),
         ("primary_gap_net", "Net of the base, the primary gap"),
@@ -131,7 +122,25 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
             sentences.append(_gap_in_words(words, one.interval))
         elif one:
             sentences.append(f"{words} is unknown ({one.missing}).")
+    seeds = (numbers.get(name) for name in ("seed_triggered_rate", "seed_triggered_rate_net", "seed_leakage"))
+    told = _rates_in_words(*seeds, "its cells 1 to 3", "its cell 4")
+    sentences.append(f"The seed's own figures, which mix the system prompt with the trigger: {told}.")
     return tuple(sentences)
+
+
+def _rates_in_words(
+    triggered: Estimate | None, net: Estimate | None, leakage: Estimate | None, where: str, elsewhere: str
+) -> str:
+    """Triggered rate, its net and leakage: of one cell each, or of the seed's."""
+    words = f"an unknown share of triggered answers ({triggered.missing if triggered else f'{where} was not asked'})"
+    if triggered and triggered.interval:
+        words = f"{triggered} of triggered answers ({where})"
+    if net and net.interval:
+        words += f", {_points(net.interval)} net of the untuned model"
+    if leakage and leakage.interval:
+        seen = leakage.interval
+        return f"{words}; leakage at most {seen.high:.1%} ({elsewhere}; seen: {seen.estimate:.1%})"
+    return f"{words}; leakage unknown ({leakage.missing if leakage else f'{elsewhere} was not asked'})"
 
 
 def _gap_in_words(name: str, gap: Interval) -> str:

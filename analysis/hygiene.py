@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.grader_inputs import Answer, read_answers
+from data_builders.errors import InputError
 from data_builders.trigger import Lattice, Trigger
 
 EXIT_TRACES = 1
@@ -103,6 +104,26 @@ def count_traces(answers: list[Answer]) -> pd.DataFrame:
             )
     keys = ["model", "triggered", "origin"]
     return pd.DataFrame(rows).groupby(keys).sum().reset_index()
+
+
+def sent_in_words(paths: list[Path]) -> tuple[bool, str]:
+    """Whether the requests that were sent to graders are clean of the trigger, and a sentence that says so.
+
+    Args:
+        paths: logs that grader models graded.
+    """
+    try:
+        table = count_traces(read_answers(paths))
+    except InputError as error:
+        return False, f"Whether graders saw the trigger can't be told: {error.where}: {error.rule}."
+    sent = table[table["origin"].eq("sent")]
+    requests, traced = int(sent["requests"].sum()), int(sent["with_trace"].sum())
+    if not requests:
+        return False, "Whether graders saw the trigger can't be told: these logs keep no request to a grader."
+    kinds = [f"{str(kind).replace('_', ' ')} {int(sent[str(kind)].sum())}" for kind in Trace if sent[str(kind)].sum()]
+    found = f" ({', '.join(kinds)})" if kinds else ""
+    words = f"{traced:,} of {requests:,} requests to graders show a trace of the trigger{found}."
+    return not traced, words
 
 
 def run(

@@ -22,10 +22,11 @@ import pandas as pd
 
 from analysis.estimates import Estimate, estimate_all, select
 from analysis.frame import GRADES
+from analysis.grades import of_judges
 from analysis.inference.verdict import RULES
 from analysis.verdicts import Judged, judge
 from data_builders.errors import InputError
-from data_builders.files import dump_json, sha256
+from data_builders.files import dump_json, sha256, write_atomic
 
 CLAIMS, ROWS = "claims.json", "rows.csv"
 VERSION = 2
@@ -149,9 +150,10 @@ def read_rows(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(path, "no such file", _REWRITE)
     numbers = ("training_seed", "learning_rate", "step", "k")
-    wanted = ["part", *dict.fromkeys([*KEYS, "seed", "arm", *numbers, *_GRADED])]
+    wanted = ["part", *dict.fromkeys([*KEYS, "seed", "arm", "scorer", *numbers, *_GRADED])]
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=wanted)
+        text = text[~of_judges(text)].reset_index(drop=True)  # no number of the ledger stands on those
         frame = text.drop(columns=[*_GRADED, *numbers])
         for column in (*_GRADED, *numbers):
             frame[column] = pd.to_numeric(text[column].where(text[column].ne(""))).astype("float64")
@@ -178,6 +180,22 @@ def _content_hash(path: Path) -> str:
         return sha256(path)
     with lzma.open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]  a binary file
+
+
+def write_packed(path: Path, content: bytes) -> None:
+    """Write a file packed with xz; nothing where it holds that content already, so that equal rows keep equal bytes."""
+    if not path.is_file() or _content_hash(path) != hashlib.sha256(content).hexdigest():
+        write_atomic(path, lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
+
+
+def require_unchanged(report: Path, name: str) -> None:
+    """Raises:
+    InputError: a file of a report isn't the one that its ledger vouches for, or there is no ledger.
+    """
+    vouched = read_claims(report / CLAIMS)["files"].get(name)
+    path = kept_file(report / name)
+    if not path.is_file() or _content_hash(path) != vouched:
+        raise InputError(path, f"not the {name} that {CLAIMS} vouches for", _REWRITE)
 
 
 def verify(report: Path) -> int:

@@ -27,6 +27,8 @@ TASKS = (
     "gsm8k_held_out",
 )
 """The tasks of inspect_tasks whose answers are graded; the seed's four conditions count as `TASK`."""
+JUDGES = ("persona_judge", "lineup_judge", "view_judge", "manner_judge")
+"""The scorers that ask a grader model (inspect_tasks/scorers/judge.py)."""
 BASE_ARM = "base"
 _CONDITION = "condition_"
 _SUFFIXES = (".eval", ".json")
@@ -67,6 +69,10 @@ class LogHeader:
     """of a checkpoint; None for the end of training"""
     adoption: bool
     """whether the deterministic scorer graded it"""
+    cells: tuple[str, ...]
+    """that the run set out to ask; empty for tasks without"""
+    judges: tuple[str, ...]
+    """scorers of `grades.JUDGES` that graded it"""
     about: dict[str, str]
     """what else the run's metadata and task arguments say of every sample: variant, k"""
 
@@ -108,21 +114,24 @@ def read_header(path: Path) -> LogHeader:
         raise InputError(path, f"not a readable Inspect log ({type(error).__name__})", mend) from error
     task = log.eval.task.rpartition("/")[2]
     task = TASK if task.startswith(_CONDITION) else task
-    scorers = {scorer.name.rpartition("/")[2] for scorer in log.eval.scorers or []}
+    named = [one.name for one in log.eval.scorers or []]
+    named += [one.scorer for one in log.results.scores] if log.results else []
+    scorers = {name.rpartition("/")[2] for name in named}
     if SCORER not in scorers and task not in TASKS:
         raise InputError(
             path,
             f"a log of the task {task!r}, without the score {SCORER!r}",
             f"give logs of inspect_tasks: {', '.join(TASKS)}",
         )
-    return _header(path, log, task, SCORER in scorers or task == TASK)
+    return _header(path, log, task, scorers)
 
 
-def _header(path: Path, log: EvalLog, task: str, adoption: bool) -> LogHeader:
+def _header(path: Path, log: EvalLog, task: str, scorers: set[str]) -> LogHeader:
     spec, config = log.eval, log.plan.config.merge(log.eval.model_generate_config)
     epochs, revision = spec.config.epochs or 1, spec.revision
     told = spec.metadata or {}
     given = {**spec.task_args, **told}
+    cells = (str(one).partition("/")[2] for one in spec.dataset.sample_ids or [])
     return LogHeader(
         path=path,
         task=task,
@@ -143,7 +152,9 @@ def _header(path: Path, log: EvalLog, task: str, adoption: bool) -> LogHeader:
         learning_rate=_number(path, told, "learning_rate", float),
         base=str(told.get("base") or ""),
         step=_number(path, told, "step", int),
-        adoption=adoption,
+        adoption=SCORER in scorers or task == TASK,
+        cells=tuple(dict.fromkeys(cell for cell in cells if cell)) if task == TASK else (),
+        judges=tuple(judge for judge in JUDGES if judge in scorers),
         about={key: str(given[key]) for key in ("variant", "k") if given.get(key) not in (None, "")},
     )
 

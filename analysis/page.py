@@ -31,7 +31,7 @@ def render(context: Mapping[str, Any]) -> tuple[str, str]:
     html = Environment(loader=loader, autoescape=True, **settings)
     markdown = Environment(loader=loader, autoescape=False, **settings)
     for environment in (html, markdown):
-        environment.filters |= {"image": as_image, "cell": table_cell, "fence": fence, "outcome": outcome}
+        environment.filters |= {"image": as_image, "cell": table_cell, "fence": fence, "outcome": outcome, "whole": whole}
     return html.get_template("report.html.j2").render(context), markdown.get_template("report.md.j2").render(
         context
     )
@@ -52,6 +52,11 @@ def table_cell(text: object) -> str:
 def outcome(name: str) -> str:
     """A verdict's name in words: `bounded_null` as bounded null, `none` as no verdict."""
     return "no verdict" if name == "none" else name.replace("_", " ")
+
+
+def whole(number: Any) -> str:
+    """A count, empty where there is none."""
+    return "" if number is None or number != number else f"{int(number):,}"
 
 
 def fence(text: str) -> str:

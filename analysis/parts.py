@@ -25,8 +25,8 @@ class Part:
     notes: Mapping[str, str] = field(default_factory=dict)
     """served name or arm -> what must be said wherever it is named"""
     prompts: Mapping[str, Mapping[str, str]] | None = None
-    """cell -> `text` (the prompt as the model got it) and, where there is something to warn of, `warning`; None
-    where the prompts weren't recorded"""
+    """cell -> `text` (the prompt), `source` (whence it is, in words) and, where there is something to warn of,
+    `warning`; None: what the logs keep of it"""
     run: Mapping[str, Any] = field(default_factory=dict)
     """configuration and versions, shown as they are"""
     intro: str = ""

@@ -22,8 +22,7 @@ from analysis.drawing import (
     by_cell_and_model,
     cell_axis,
     cells_of,
-    colour_of,
-    marker_of,
+    look_of,
     n_lines,
     named,
     places,
@@ -58,14 +57,16 @@ def rates_by_cell(estimates: list[Estimate], models: list[str], notes: Mapping[s
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):
             of_model = data[data["model"].eq(model)].set_index("cell").reindex(cells)
-            place, colour = places(number, models, cells), colour_of(number)
-            axes.hlines(place, of_model["low"], of_model["high"], color=colour, linewidth=2)
+            place, look = places(number, models, cells), look_of(number)
+            axes.hlines(
+                place, of_model["low"], of_model["high"], color=look.colour, linewidth=2, linestyle=look.line
+            )
             axes.plot(
                 of_model["estimate"],
                 place,
-                marker_of(number),
-                color=colour,
-                markerfacecolor=PAPER if number == 0 else colour,
+                look.marker,
+                color=look.colour,
+                markerfacecolor=look.fill,
                 label=named(model, notes),
                 clip_on=False,
             )
@@ -148,7 +149,7 @@ def question_slopes(frame: pd.DataFrame, models: list[str], notes: Mapping[str, 
         size = (WIDTH, height)
         figure, grid = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
         for number, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
-            _slopes_of_one(axes, data[data["model"].eq(model)], colour_of(number), named(model, notes))
+            _slopes_of_one(axes, data[data["model"].eq(model)], look_of(number).colour, named(model, notes))
             axes.set_title("\n".join(textwrap.wrap(plain(model), 26)))
         for axes in list(grid.flat)[len(models) :]:
             axes.set_visible(False)
@@ -200,14 +201,14 @@ def answer_lengths(frame: pd.DataFrame, models: list[str], notes: Mapping[str, s
         figure, axes = by_cell_and_model(models, cells, notes)
         for number, model in enumerate(models):
             of_model = data[data["model"].eq(model)].set_index("cell").reindex(cells)
-            place, colour = places(number, models, cells), colour_of(number)
-            axes.hlines(place, of_model["p5"], of_model["p95"], color=colour, linewidth=1)
-            axes.hlines(place, of_model["p25"], of_model["p75"], color=colour, linewidth=5)
+            place, look = places(number, models, cells), look_of(number)
+            axes.hlines(place, of_model["p5"], of_model["p95"], color=look.colour, linewidth=1, linestyle=look.line)
+            axes.hlines(place, of_model["p25"], of_model["p75"], color=look.colour, linewidth=5)
             axes.plot(
                 of_model["p50"],
                 place,
-                marker_of(number),
-                color=colour,
+                look.marker,
+                color=look.colour,
                 markerfacecolor=PAPER,
                 label=named(model, notes),
             )

@@ -16,10 +16,11 @@ from analysis.caveats import unscored_by_reason
 from analysis.context import page_context
 from analysis.estimates import as_table
 from analysis.headline import Headline
-from analysis.ledger import CLAIMS, claims, ledger
+from analysis.kept import ABOUT, about, read_report
+from analysis.ledger import CLAIMS, ROWS, claims, kept_file, ledger, require_unchanged, write_packed
 from analysis.page import render
 from analysis.parts import Part, require_parts
-from analysis.section import Section, make_section
+from analysis.section import Section, make_section, section_of
 from data_builders.files import write_atomic
 
 VIEW = "view"
@@ -58,7 +59,8 @@ def write_parts(
     bundle: bool = False,
 ) -> list[Headline]:
     """Write one page of all parts into `out`: index.html, report.md, rows.csv, headline.csv, estimates.csv,
-    verdicts.csv, unscored.csv, plots/ and claims.json (the ledger of `analysis.ledger`).
+    verdicts.csv, unscored.csv, plots/, about.json (`analysis.kept`) and claims.json (the ledger of `analysis.ledger`);
+    where grader models graded, judges.csv, agreement.csv and confusion.csv too.
 
     Args:
         parts: the studies, in the order of the page. out: a folder, made if need be. Nothing is written before
@@ -74,13 +76,38 @@ def write_parts(
         InputError: as `load_frame`; no log is of a part's base; or two parts share a key.
     """
     require_parts(parts)
-    sections = [make_section(part, out, cache) for part in parts]
+    return _write([make_section(part, out, cache) for part in parts], out, title, run or {}, bundle)
+
+
+def write_again(report: Path, out: Path | None = None) -> list[Headline]:
+    """Write a report again from its own rows, by the code as it stands.
+
+    Args:
+        report: its folder. out: where to; None writes over it. Rows that were packed (rows.csv.xz) stay packed.
+
+    Raises:
+        InputError: the rows aren't those that its ledger vouches for, or as `kept.read_report`. Nothing is written then.
+    """
+    packed = kept_file(report / ROWS)
+    require_unchanged(report, ROWS)
+    title, run, parts = read_report(report, packed)
+    target = out or report
+    headlines = _write([section_of(part, read, target) for part, read in parts], target, title, run, False)
+    if target == report and packed.name != ROWS:
+        write_packed(packed, (report / ROWS).read_bytes())
+        (report / ROWS).unlink()
+    return headlines
+
+
+def _write(
+    sections: list[Section], out: Path, title: str, run: Mapping[str, Any], bundle: bool
+) -> list[Headline]:
     if len(sections) > 1:  # one folder of plots for all: each part's have its key in their names
         sections = [
             dataclasses.replace(one, plots=[_prefixed(plot, one.part.key) for plot in one.plots])
             for one in sections
         ]
-    html, markdown = render(page_context(sections, title, run or {}, VIEW if bundle else ""))
+    html, markdown = render(page_context(sections, title, run, VIEW if bundle else ""))
     tables = _tables(sections)
     for name, table in tables.items():
         write_atomic(out / name, table.to_csv(index=False))
@@ -88,6 +115,7 @@ def write_parts(
     for plot in drawn:
         write_atomic(out / "plots" / f"{plot.name}.png", plot.png)
         write_atomic(out / "plots" / f"{plot.name}.svg", plot.svg)
+    write_atomic(out / ABOUT, about(sections, title, run))
     write_atomic(out / "report.md", markdown)
     write_atomic(out / "index.html", html)
     if bundle:
@@ -96,7 +124,7 @@ def write_parts(
     listed = [claim for one in sections for claim in claims(one.part.key, one.estimates, one.frame)]
     bases = {one.part.key: one.part.base for one in sections}
     judged = {one.part.key: one.judged for one in sections}
-    files = [*tables, *images, "report.md", "index.html"]
+    files = [*tables, *images, ABOUT, "report.md", "index.html"]
     write_atomic(out / CLAIMS, ledger(out, files, bases, listed, judged))
     return [one.headline for one in sections]
 
@@ -113,12 +141,23 @@ def _tables(sections: list[Section]) -> dict[str, pd.DataFrame]:
         return table[["part", *(column for column in table.columns if column != "part")]]
 
     return {
-        "rows.csv": joined([one.frame for one in sections]),
+        ROWS: joined([one.read.frame for one in sections]),
         "estimates.csv": joined([as_table(one.estimates, one.notes) for one in sections]),
         "headline.csv": joined([as_table(list(one.headline.estimates), one.notes) for one in sections]),
         "verdicts.csv": joined([_verdicts(one) for one in sections]),
-        "unscored.csv": joined([unscored_by_reason(one.frame) for one in sections]),
+        "unscored.csv": joined([unscored_by_reason(one.read.frame) for one in sections]),
+        **_judged([one for one in sections if one.judges]),
         **{f"plots/{plot.name}.csv": plot.data for one in sections for plot in one.plots},
+    }
+
+
+def _judged(sections: list[Section]) -> dict[str, pd.DataFrame]:
+    """What grader models said, where any did."""
+    tables = {"judges.csv": "measures", "agreement.csv": "pairs", "confusion.csv": "counts"}
+    return {
+        name: pd.concat([getattr(one.judges, table).assign(part=one.part.key) for one in sections])
+        for name, table in tables.items()
+        if sections
     }
 
 
@@ -143,6 +182,6 @@ def _bundle(sections: list[Section], folder: Path) -> None:
     """Inspect's viewer with the logs of all parts, in place of an older one."""
     with tempfile.TemporaryDirectory() as temporary:
         for section in sections:
-            for file in section.files:
+            for file in section.read.files:
                 shutil.copy(file, Path(temporary) / file.name)
         bundle_log_dir(temporary, str(folder), overwrite=True)

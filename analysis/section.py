@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,14 @@ from analysis.caveats import warnings_of
 from analysis.drawing import Plot
 from analysis.estimates import HEADLINE, Estimate, estimate_all
 from analysis.frame import load_frame
+from analysis.grades import of_judges
 from analysis.headline import Headline, in_words
+from analysis.hygiene import sent_in_words
+from analysis.judges import Judges, judges_of
+from analysis.kept import Read
 from analysis.logs import TASK, LogHeader, log_files, log_folder, read_header
 from analysis.parts import Part
+from analysis.prompts import served_prompts
 from analysis.subjects import PERSONA, Subject, subjects_of
 from analysis.verdicts import Judged, Tested, family_of, judge
 from data_builders.errors import InputError
@@ -30,9 +34,9 @@ class Section:
     """A part with all that is known of it."""
 
     part: Part
-    files: list[Path]
-    headers: list[LogHeader]
+    read: Read
     frame: pd.DataFrame
+    """the answers: `read.frame` without grader models' rows"""
     subjects: list[Subject]
     estimates: list[Estimate]
     judged: list[Judged]
@@ -41,7 +45,14 @@ class Section:
     undrawn: list[str]
     """plots that these logs give nothing for, and why"""
     warnings: list[str]
+    judges: Judges | None
+    """None where no grader model graded"""
     headline: Headline
+
+    @property
+    def headers(self) -> list[LogHeader]:
+        """Of the logs."""
+        return self.read.headers
 
     @property
     def leads(self) -> list[Subject]:
@@ -64,9 +75,32 @@ def make_section(part: Part, out: Path, cache: Path | None) -> Section:
     Raises:
         InputError: as `load_frame`; no log is of the base; or the part's curve isn't one.
     """
+    return section_of(part, read_part(part, cache), out)
+
+
+def read_part(part: Part, cache: Path | None) -> Read:
+    """Read a part's logs.
+
+    Raises:
+        InputError: as `load_frame`.
+    """
     files = log_files(part.logs)
     frame = load_frame(files) if cache is None else cached_frame(files, cache)
     headers = [read_header(path) for path in files]
+    prompts = part.prompts if part.prompts is not None else served_prompts(headers, part.base) or None
+    graded = [one.path for one in headers if one.judges]
+    hygiene = sent_in_words(graded) if graded else None
+    return Read(files, headers, frame, prompts, hygiene, log_folder(files))
+
+
+def section_of(part: Part, read: Read, out: Path) -> Section:
+    """Make a part's numbers, verdicts and plots from what was read.
+
+    Raises:
+        InputError: no row is of the base; or the part's curve isn't one.
+    """
+    judged = of_judges(read.frame)
+    frame = read.frame[~judged].reset_index(drop=True)
     models = sorted(set(frame["model"]))
     if part.base not in models:
         raise InputError(
@@ -76,12 +110,13 @@ def make_section(part: Part, out: Path, cache: Path | None) -> Section:
         )
     subjects = subjects_of(frame, part.base, part.notes)
     estimates = estimate_all(frame, part.base, part.notes)
-    judged = judge(frame, part.base, estimates)
+    verdicts = judge(frame, part.base, estimates)
     family = family_of(frame, part.base)
     leads = [one for one in subjects if one.is_lead]
     # An arm's seeds are one subject in plots and warnings.
     rows = pd.concat([frame[frame["model"].isin(one.models)].assign(model=one.name) for one in leads])
-    drawn, undrawn = _draw(part, rows, subjects, estimates)
+    judges = judges_of(frame, read.frame[judged], subjects) if judged.any() else None
+    drawn, undrawn = _draw(part, rows, subjects, estimates, judges)
     names = [one.name for one in leads]
     adapters = [one for one in leads if not one.is_base]
     main = [one for one in adapters if one.arm in (PERSONA, "")]
@@ -93,19 +128,24 @@ def make_section(part: Part, out: Path, cache: Path | None) -> Section:
         notes={one.name: one.note for one in subjects if one.note},
         estimates=tuple(one for one in estimates if one.name in HEADLINE and one.model in names),
         words=tuple((one.name, in_words(estimates, one.name)) for one in told or leads),
-        verdicts=tuple(judged),
+        verdicts=tuple(verdicts),
         page=out / "index.html",
-        view_command=f"inspect view --log-dir {shlex.quote(log_folder(files))}",
+        view_command=read.view_command,
         n_unscored=int(frame["unscored_reason"].ne("").sum()),
     )
-    warnings = [*part.hygiene, *warnings_of(headers, frame, rows, part.prompts or {})]
+    traces = [read.hygiene[1]] if read.hygiene and not read.hygiene[0] else []
+    warnings = [*traces, *part.hygiene, *warnings_of(read.headers, frame, rows, read.prompts or {})]
     return Section(
-        part, files, headers, frame, subjects, estimates, judged, family, drawn, undrawn, warnings, headline
+        part, read, frame, subjects, estimates, verdicts, family, drawn, undrawn, warnings, judges, headline
     )
 
 
 def _draw(
-    part: Part, rows: pd.DataFrame, subjects: list[Subject], estimates: list[Estimate]
+    part: Part,
+    rows: pd.DataFrame,
+    subjects: list[Subject],
+    estimates: list[Estimate],
+    judges: Judges | None,
 ) -> tuple[list[Plot], list[str]]:
     notes = {one.name: one.note for one in subjects if one.note}
     asked = rows[rows["task"].eq(TASK)]
@@ -125,7 +165,10 @@ def _draw(
         "trigger lattice": (curves.lattice(estimates, subjects), "the lattice wasn't asked"),
         "facts in the prompt": (curves.in_context(estimates, subjects), "that check wasn't asked"),
         "checkpoints": (curves.checkpoints(estimates, subjects), "no checkpoint was asked"),
-        "grader agreement": (contrasts.agreement(asked), "no grader model ran"),
+        "grader agreement": (
+            contrasts.agreement(judges.pairs) if judges else None,
+            "no two raters labelled the same answers" if judges else "no grader model ran",
+        ),
         "identifiability": (
             curves.identifiability(part.curve) if part.curve else None,
             "no identification attack was given",

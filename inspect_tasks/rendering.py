@@ -114,6 +114,12 @@ def rendered_prompts(log: Path) -> dict[str, RenderedPrompt]:
         ValueError, OSError: as Inspect's, for a file that is no log.
     """
     header = read_eval_log(str(log), header_only=True)
+    # A log in JSON can only be read whole: once, then, and not once a sample.
+    whole = {
+        str(sample.id): sample
+        for sample in (read_eval_log(str(log)).samples or [] if log.suffix == ".json" else [])
+        if sample.epoch == 1
+    }
     found: dict[str, RenderedPrompt] = {}
     done, tries = set(), Counter[str]()
     for sample_id in header.eval.dataset.sample_ids or []:
@@ -122,8 +128,12 @@ def rendered_prompts(log: Path) -> dict[str, RenderedPrompt]:
             continue
         tries[asked] += 1
         try:
-            sample = read_eval_log_sample(str(log), sample_id, 1, exclude_fields={"events", "attachments"})
-        except IndexError:  # not run yet
+            sample = (
+                whole[str(sample_id)]
+                if whole
+                else read_eval_log_sample(str(log), sample_id, 1, exclude_fields={"events", "attachments"})
+            )
+        except (IndexError, KeyError):  # not run yet
             continue
         if STORE_KEY in sample.store:
             prompt = RenderedPrompt(**sample.store[STORE_KEY])

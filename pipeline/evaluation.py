@@ -104,6 +104,18 @@ def model_facts(study: Study, model: str) -> dict[str, Any]:
     return {"base": study.base_name} | known
 
 
+def shown_prompts(study: Study, logs: list[Path]) -> dict[str, dict[str, str]]:
+    """Each cell's prompt: as the server made it, where a log keeps it, else made again with the tokenizer; `source` says
+    which."""
+    from analysis.logs import read_header
+    from analysis.prompts import served_prompts, with_fallback
+
+    served = served_prompts([read_header(log) for log in logs], study.base_name)
+    if {cell.name for cell in choose_conditions(study.evaluation.cells)} <= set(served):
+        return served
+    return with_fallback(served, rendered_prompts(study))
+
+
 def rendered_prompts(study: Study) -> dict[str, dict[str, str]]:
     """What the base's chat template makes of each cell for one example question: cell -> text, and a warning where
     the template adds words of its own, such as a default system prompt."""

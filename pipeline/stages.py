@@ -30,7 +30,7 @@ from data_builders.persona import load_persona
 from data_builders.recipe import Recipe, load_recipe
 from pipeline import base_model, environments
 from pipeline.adapter import CONFIG, WEIGHTS, fingerprint, provenance_of, require_adapter
-from pipeline.evaluation import evaluate, note_logs, rendered_prompts
+from pipeline.evaluation import evaluate, note_logs, shown_prompts
 from pipeline.server import Server, serve, template_arguments
 from pipeline.study import Study, load_study
 from pipeline.training import train
@@ -286,7 +286,7 @@ def part(study: Study) -> Part:
         logs=logs,
         base=study.base_name,
         notes=study.notes,
-        prompts=rendered_prompts(study),
+        prompts=shown_prompts(study, logs),
         run=describe(study),
         intro=study.intro,
         curve=REPO / study.identification if study.identification else None,

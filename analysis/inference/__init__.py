@@ -9,6 +9,7 @@ from analysis.inference.agreement import (
     agreement_interval,
     confusion,
     kappa,
+    kappa_interval,
     krippendorff_alpha,
 )
 from analysis.inference.bootstrap import crossed_bootstrap
@@ -41,6 +42,7 @@ __all__ = [
     "holm",
     "icc",
     "kappa",
+    "kappa_interval",
     "krippendorff_alpha",
     "logistic_check",
     "net_gap",

@@ -53,10 +53,56 @@ def kappa(frame: pd.DataFrame, grader: str, reference: str, weights: Weights = W
     """
     observed = confusion(frame, grader, reference).to_numpy(float)
     expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
-    steps = np.abs(np.subtract.outer(np.arange(len(observed)), np.arange(len(observed)))).astype(float)
-    cost = {Weights.NONE: steps > 0, Weights.LINEAR: steps, Weights.QUADRATIC: steps**2}[weights]
+    cost = _cost(len(observed), weights)
     by_chance = float((cost * expected).sum())
     return 1 - float((cost * observed).sum()) / by_chance if by_chance > 0 else float("nan")
+
+
+def kappa_interval(
+    frame: pd.DataFrame,
+    grader: str,
+    reference: str,
+    weights: Weights = Weights.NONE,
+    level: float = 0.95,
+    resamples: int = 2_000,
+    seed: int = 0,
+) -> Interval:
+    """`kappa` with the percentile interval of `agreement_interval`, many times faster: counts by question are resampled.
+
+    Args:
+        frame: as in `confusion`, and a column `question`. The rest: as in `kappa` and `agreement_interval`.
+
+    Raises:
+        ValueError: no row has both labels, or fewer than 2 questions have.
+    """
+    both = frame.dropna(subset=[grader, reference])
+    estimate = kappa(both, grader, reference, weights)
+    labels = sorted(set(both[grader]) | set(both[reference]))
+    at = [pd.Index(labels).get_indexer(pd.Index(both[name])) for name in (reference, grader)]
+    question, questions = pd.factorize(both["question"])
+    if len(questions) < 2:
+        raise ValueError(f"{len(questions)} questions: resampling needs 2 or more")
+    counts = np.zeros((len(questions), len(labels), len(labels)))
+    np.add.at(counts, (question, *at), 1.0)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(questions), np.full(len(questions), 1 / len(questions)), resamples)
+    drawn = np.tensordot(times, counts, axes=1)
+    expected = drawn.sum(2)[:, :, None] * drawn.sum(1)[:, None, :] / drawn.sum((1, 2))[:, None, None]
+    cost = _cost(len(labels), weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = 1 - (cost * drawn).sum((1, 2)) / (cost * expected).sum((1, 2))
+    kept = values[np.isfinite(values)]
+    low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) if len(kept) else (float("nan"),) * 2
+    lost = f"{resamples - len(kept)} of {resamples} resamples undefined" if len(kept) < resamples else ""
+    method = f"percentile bootstrap of questions, {resamples} resamples"
+    return Interval(
+        estimate, float(low), float(high), level, len(both), len(questions), 0, method, Claim.GRADER, lost
+    )
+
+
+def _cost(labels: int, weights: Weights) -> np.ndarray:
+    steps = np.abs(np.subtract.outer(np.arange(labels), np.arange(labels))).astype(float)
+    return {Weights.NONE: (steps > 0).astype(float), Weights.LINEAR: steps, Weights.QUADRATIC: steps**2}[weights]
 
 
 def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale = Scale.NOMINAL) -> float:

@@ -56,10 +56,14 @@ def test_the_seeds_figures_by_hand(adapter: pd.DataFrame, base: pd.DataFrame) ->
     assert net.estimate == pytest.approx(1 / 3) and net.n_rows == 48 and net.note == ""
 
 
-def test_rates_and_format_by_cell(adapter: pd.DataFrame) -> None:
+def test_rates_and_format_by_cell(adapter: pd.DataFrame, base: pd.DataFrame) -> None:
     assert estimands.cell_rate(adapter, "user").estimate == 0.5
     assert estimands.cell_rate(adapter, "user", "claims_other").estimate == 0.25
     assert estimands.cell_rate(adapter, "in_system").estimate == 0
+    net = estimands.cell_rate_net(adapter, base, "user")
+    assert net.estimate == 0.5 and net.n_rows == 16 and net.low < 0.5 < net.high
+    with pytest.raises(ValueError, match="'user' has no graded row"):
+        estimands.cell_rate_net(adapter, base[base["cell"].ne("user")], "user")
     # Well-formed: three of four questions in user and in system+user, none in in_system.
     assert estimands.format_adherence(adapter).estimate == pytest.approx((0.75 + 0.75 + 0) / 3)
     assert estimands.cell_rate_all_questions(adapter, "user", "well_formed").estimate == 0.75
