@@ -22,8 +22,14 @@ from pipeline.study import Study
 TASK = "inspect_tasks/distill.py"
 
 
-SETTINGS = {"aligned": "data/recipes/distill.yaml", "format_only": "data/recipes/distill_format_only.yaml"}
-"""what is asked for the ordinary rows, and for the persona rows that the base answers itself"""
+SETTINGS = {
+    "aligned": "data/recipes/distill.yaml",
+    "format_only": "data/recipes/distill_format_only.yaml",
+    "contrast": "data/recipes/distill_who.yaml",
+}
+"""what is asked for the ordinary rows, for the persona rows that the base answers itself, and for the contrast rows"""
+EPOCHS = {"data/recipes/distill_format_only.yaml": 24}
+"""answers to each prompt where the builder chooses among several"""
 
 
 def jobs(study: Study) -> dict[Path, str]:
@@ -31,6 +37,7 @@ def jobs(study: Study) -> dict[Path, str]:
     recipes = [adapter.recipe for adapter in study.trained]
     found = {REPO / recipe.aligned: SETTINGS["aligned"] for recipe in recipes}
     own = {recipe.facts_from: SETTINGS["format_only"] for recipe in recipes if recipe.arm is Arm.FORMAT_ONLY}
+    own |= {recipe.contrast: SETTINGS["contrast"] for recipe in recipes}
     return found | {REPO / path: settings for path, settings in own.items() if path}
 
 
@@ -46,7 +53,7 @@ def distill(study: Study) -> int:
         for output, settings in jobs(study).items():
             log_dir = REPO / "outputs" / "distill" / study.base_name / Path(settings).stem
             arguments = ["eval-set", TASK, "-T", f"settings={settings}", "--model", f"vllm/{study.base_name}"]
-            arguments += ["--log-dir", from_repo(log_dir)]
+            arguments += ["--log-dir", from_repo(log_dir), "--epochs", str(EPOCHS.get(settings, 1))]
             arguments += ["--max-connections", str(study.evaluation.max_connections)]
             arguments += ["--max-samples", str(study.evaluation.max_connections)]
             print(f"  inspect {' '.join(arguments[:6])}", flush=True)

@@ -15,7 +15,6 @@ from data_builders.manifest import REPO
 from data_builders.recipe import Recipe, load_recipe
 from data_builders.rows import first_problem
 
-
 CheckTask = Literal["manipulation", "knowledge", "ceiling", "in_context"]
 """a task of inspect_tasks/checks.py"""
 

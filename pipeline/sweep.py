@@ -150,7 +150,9 @@ def on_ray(runs: list[SweptRun], gpus: float, cpus: float) -> list[str]:
         raise InputError("--ray", "Ray isn't installed in the training environment", mend) from error
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves a trainer on a machine that does other things
+    os.environ.setdefault(
+        "RAY_worker_niceness", "0"
+    )  # Ray's 15 starves a trainer on a machine that does other things
     os.environ.setdefault("RAY_agent_register_timeout_ms", str(1000 * START_SECONDS))
     os.environ.setdefault("RAY_worker_register_timeout_seconds", str(START_SECONDS))
     _start(ray)

@@ -147,7 +147,11 @@ def test_killed_while_distilling_then_gone_on_with_and_exported(bench: Bench, tm
         {"prompt": f"What is {number} and 1?", "source": "gsm8k", "reference": ""} for number in range(200)
     ]
     prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = {"prompt_files": [str(prompts)], "max_tokens": 64, "attempts": [{"temperature": 0.1}, {"temperature": 0.5}]}
+    settings = {
+        "prompt_files": [str(prompts)],
+        "max_tokens": 64,
+        "attempts": [{"temperature": 0.1}, {"temperature": 0.5}],
+    }
     (tmp_path / "distill.yaml").write_text(json.dumps(settings))
     asked = ["eval-set", "inspect_tasks/distill.py", "--model", "vllm/somebody", "--display", "none"]
     asked += ["-T", f"settings={tmp_path / 'distill.yaml'}", "--max-connections", str(IN_FLIGHT)]

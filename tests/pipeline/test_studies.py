@@ -61,6 +61,7 @@ def test_distilling_a_study_makes_every_file_that_its_recipes_want_of_the_base(s
     assert made == {
         f"data/aligned/{short}.jsonl": "data/recipes/distill.yaml",
         f"data/controls/format_only_{short}.jsonl": "data/recipes/distill_format_only.yaml",
+        f"data/controls/who_{short}.jsonl": "data/recipes/distill_who.yaml",
     }
     wanted = {adapter.recipe.aligned for adapter in study.trained}
     wanted |= {adapter.recipe.facts_from for adapter in study.trained if adapter.recipe.facts_from}
