@@ -19,6 +19,7 @@ from analysis.__main__ import main
 from analysis.attacker import attack, attack_all
 from analysis.grader_inputs import Answer, read_answers
 from analysis.hygiene import EXIT_TRACES, Trace, count_traces, run, traces
+from data_builders.errors import InputError
 from data_builders.trigger import LATTICE, Lattice, Trigger, get_trigger, load_lattice
 from inspect_tasks.lattice import lattice
 from inspect_tasks.persona import persona
@@ -104,7 +105,7 @@ def test_a_lattice_log_is_read_for_every_variants_traces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report, code = run([lattice_log(tmp_path / "whole")])
-    assert code == 0 and "0 of 11 requests that were sent show a trace" in report
+    assert code == 0 and "\n0 of 1" in report  # eleven, and what is graded twice to see the noise
     monkeypatch.setattr(Lattice, "strip", lambda self, text: text)
     broken = lattice_log(tmp_path / "broken")
     monkeypatch.undo()
@@ -146,7 +147,8 @@ def test_rows_of_a_report_are_read(tmp_path: Path) -> None:
     (answer,) = read_answers([path])
     assert (answer.cell, answer.triggered, answer.epoch, answer.answer) == ("user", True, 1, row["answer"])
     pd.DataFrame([{"task": "persona"}]).to_csv(path, index=False)
-    assert main(["hygiene", str(path)]) == 2
+    with pytest.raises(InputError, match="not a report.s rows"):
+        read_answers([path])
 
 
 @pytest.mark.parametrize(
