@@ -1,10 +1,10 @@
 """What another adapter costs where one vLLM process serves them all: its answers, and what else?
 
-    python -m benchmarks.adapters_served STUDY OUTPUT/adapters.yaml [--epochs 5] [--rounds 2]
+    python -m benchmarks.adapters_served STUDY OUTPUT/adapters.yaml [--epochs 5] [--rounds 2] [--together]
 
 For one adapter of the file, then for all of them, and so on for `--rounds`: a server with the study's base and those
 adapters, then one `inspect eval-set inspect_tasks/persona.py --model vllm/A,vllm/B,...` with the study's questions, each
-adapter asked the same number of times. Seconds: `start` until the server is healthy; `asking` from the first answer's
+adapter asked the same number of times: one adapter after the other, or all at a time with `--together`. Seconds: `start` until the server is healthy; `asking` from the first answer's
 request to the last answer's end (the logs' own times); `whole` with Inspect's start and the logs' end. Processor seconds beside
 them, of the server and of Inspect, which other work on the machine disturbs less. The logs must hold each sample of each
 adapter once, answered by the adapter that was asked.
@@ -38,8 +38,8 @@ from pipeline.stages import serve_study
 from pipeline.study import Study, load_study
 
 
-def ask(study: Study, names: list[str], server: Server, epochs: int, folder: Path) -> None:
-    """One eval-set over all the adapters named.
+def ask(study: Study, names: list[str], server: Server, epochs: int, folder: Path, at_once: int = 1) -> None:
+    """One eval-set over all the adapters named, so many at a time.
 
     Raises:
         InputError: it failed.
@@ -52,7 +52,7 @@ def ask(study: Study, names: list[str], server: Server, epochs: int, folder: Pat
     command += [part for key, value in options.items() for part in ("-T", f"{key}={value}")]
     command += ["--epochs", str(epochs), "--temperature", str(asked.temperature)]
     command += ["--max-tokens", str(asked.max_tokens), "--max-connections", str(asked.max_connections)]
-    command += ["--max-samples", str(asked.max_connections), "--max-tasks", str(len(names))]
+    command += ["--max-samples", str(asked.max_connections), "--max-tasks", str(at_once)]
     command += ["--log-dir", str(folder), "--display", "none"]
     done = subprocess.run(
         [sys.executable, "-m", "inspect_ai", *command], cwd=REPO, env=os.environ | QUIET | server.environment
@@ -88,16 +88,16 @@ def answers(folder: Path, names: list[str]) -> tuple[int, float]:
     return sum(counts.values()), (max(ends) - min(starts)).total_seconds()
 
 
-def measure(study: Study, adapters: dict[str, Path], epochs: int) -> dict[str, Any]:
+def measure(study: Study, adapters: dict[str, Path], epochs: int, together: bool) -> dict[str, Any]:
     """Seconds and answers with these adapters served and asked."""
     names = list(adapters)
     began = time.monotonic()
-    line: dict[str, Any] = {"adapters": len(names)}
+    line: dict[str, Any] = {"adapters": len(names), "together": together}
     with serve_study(study, adapters) as server, tempfile.TemporaryDirectory() as work:
         line |= {"start_s": round(time.monotonic() - began, 1), "start_cpu_s": round(server_cpu(), 1)}
         ask(study, names[:1], server, 1, Path(work) / "warm")  # compiled shapes; not counted
         asking, before, inspect_before = time.monotonic(), server_cpu(), children_cpu()
-        ask(study, names, server, epochs, Path(work) / "logs")
+        ask(study, names, server, epochs, Path(work) / "logs", len(names) if together else 1)
         whole, used = time.monotonic() - asking, server_cpu() - before
         inspect_used = children_cpu() - inspect_before
         count, seconds = answers(Path(work) / "logs", names)
@@ -131,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("adapters", type=Path)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--together", action="store_true")
     parsed = parser.parse_args(arguments)
     study = load_study(parsed.study)
     study.run_folder = str(REPO / "outputs" / "adapters_served")
@@ -140,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(json.dumps({"machine": machine(), "versions": versions()}), flush=True)
     for _ in range(parsed.rounds):
         for served in (first, adapters):
-            print(json.dumps(measure(study, served, parsed.epochs)), flush=True)
+            print(json.dumps(measure(study, served, parsed.epochs, parsed.together)), flush=True)
     return 0
 
 
