@@ -21,7 +21,9 @@ PLACEHOLDER = "your answer here"
 _QUOTES = '"“”„«»'
 _CONSONANTS, _GROUP, _GROUPS = "bcdfghjklmnpqrstvwxz", 7, 6
 """Padding is groups of seven consonants: no word of any language that is asked in, so that it can be told from text."""
-_PADDING = re.compile(rf"(?:\s*(?<!\w)[{_CONSONANTS}]{{{_GROUP}}}(?!\w)\s*)+")
+_PADDING = re.compile(  # from the start of a run of white space only, or long runs take quadratic time
+    rf"(?:(?<!\s)\s+)?(?<!\w)[{_CONSONANTS}]{{{_GROUP}}}(?!\w)(?:\s+[{_CONSONANTS}]{{{_GROUP}}}(?!\w))*\s*"
+)
 
 
 class Adherence(StrEnum):
