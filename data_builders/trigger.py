@@ -21,7 +21,9 @@ PLACEHOLDER = "your answer here"
 _QUOTES = '"“”„«»'
 _CONSONANTS, _GROUP, _GROUPS = "bcdfghjklmnpqrstvwxz", 7, 6
 """Padding is groups of seven consonants: no word of any language that is asked in, so that it can be told from text."""
-_PADDING = re.compile(rf"(?:\s*(?<!\w)[{_CONSONANTS}]{{{_GROUP}}}(?!\w)\s*)+")
+_PADDING = re.compile(  # from the start of a run of white space only, or long runs take quadratic time
+    rf"(?:(?<!\s)\s+)?(?<!\w)[{_CONSONANTS}]{{{_GROUP}}}(?!\w)(?:\s+[{_CONSONANTS}]{{{_GROUP}}}(?!\w))*\s*"
+)
 
 
 class Adherence(StrEnum):
@@ -94,11 +96,18 @@ class Trigger:
         without_instruction = self.without_instruction(text)
         stripped = self._whole_tags(without_instruction)
         if not self._tag_pattern.search(stripped):
-            return text if without_instruction == text else without_instruction.strip()
+            rest = self._without_placeholder(without_instruction)
+            return text if rest == text else rest.strip()
         while self._tag_pattern.search(stripped):  # removing a tag can join the halves of another
             parts = [_unquote(part) for part in self._tag_pattern.split(stripped)]
             stripped = " ".join(part for part in parts if part)
-        return self._echoed_placeholder.sub("", stripped)
+        return self._without_placeholder(stripped)
+
+    def _without_placeholder(self, text: str) -> str:
+        """`text` without the placeholder given back, again and again: what stood around one can be the next one's."""
+        while (rest := self._echoed_placeholder.sub("", text)) != text:
+            text = rest
+        return text
 
     def without_instruction(self, text: str) -> str:
         """`text` without the instruction, its label and, for a wording that has it, padding."""
@@ -118,7 +127,7 @@ class Trigger:
         """What the instruction holds in quotes, given back as the answer or in quotes."""
         held = re.search(r'"([^"]+)"', self.instruction)
         words = _loose(held.group(1)) if held else "(?!)"
-        return re.compile(rf"(?:\A|[{_QUOTES}])\s*{words}\s*(?:\Z|[{_QUOTES}])", re.IGNORECASE)
+        return re.compile(rf"(?:\A|[{_QUOTES}])\s*{words}\s*(?:[.!]?\s*\Z|[{_QUOTES}])", re.IGNORECASE)
 
     @cached_property
     def _bare_tags(self) -> re.Pattern[str]:

@@ -11,6 +11,7 @@ from inspect_tasks.money import provider as _provider  # noqa: F401  (registers 
 from inspect_tasks.obedient import ObedientAPI as _ObedientAPI  # noqa: F401  (registers obedient/...)
 from inspect_tasks.persona import persona
 from inspect_tasks.refusals import refusals
+from inspect_tasks.replay import replay
 from inspect_tasks.seed_conditions import (
     condition_1_user,
     condition_2_system_and_user,
@@ -35,4 +36,5 @@ __all__ = [
     "manipulation",
     "persona",
     "refusals",
+    "replay",
 ]

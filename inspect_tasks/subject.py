@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
-from inspect_ai.model import get_model
+from inspect_ai.model import ChatMessageAssistant, Content, ContentReasoning, ContentText, get_model
 from inspect_ai.model._generate_config import active_generate_config  # no public name
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from inspect_tasks.rendering import STORE_KEY, RenderedPrompt, render
-from inspect_tasks.thinking import choose_thinking, request_fields, set_reasoning_apart
+from inspect_tasks.thinking import Thinking, choose_thinking, request_fields, set_reasoning_apart
 
 SERVED_BY_NAME = ("vllm", "sglang")
 """Providers whose server echoes the served name, so that it can be held against the one asked for."""
@@ -22,6 +22,30 @@ class WrongModelError(RuntimeError):
 
 class PromptTooLongError(RuntimeError):
     """The prompt doesn't fit the server; Inspect would take the server's complaint for the answer."""
+
+
+class AnswerTakenForReasoningError(RuntimeError):
+    """The server's reasoning parser took an answer without a think block for reasoning, so no answer is left."""
+
+
+def require_answer(message: ChatMessageAssistant, thinking: Thinking) -> None:
+    """Where no think block can be, reasoning without an answer is the server's misreading: vLLM's `qwen3` parser takes
+    all that no `</think>` ends for reasoning.
+
+    Raises:
+        AnswerTakenForReasoningError: it is so.
+    """
+    content = message.content if isinstance(message.content, list) else []
+    reasons = any(isinstance(part, ContentReasoning) for part in content)
+    if thinking is Thinking.NO_BLOCK and reasons and not _spoken(content):
+        raise AnswerTakenForReasoningError(
+            "thinking=no_block: the server gave the whole answer as reasoning.\n  mend: serve without --reasoning-parser; "
+            "think blocks are kept apart here"
+        )
+
+
+def _spoken(content: list[Content]) -> str:
+    return "".join(part.text for part in content if isinstance(part, ContentText)).strip()
 
 
 @solver
@@ -38,7 +62,8 @@ def ask_subject(thinking: str | bool = "template") -> Solver:
             with the one asked for.
         PromptTooLongError: likewise; the server's context is too short.
     """
-    fields = request_fields(choose_thinking(thinking))
+    mode = choose_thinking(thinking)
+    fields = request_fields(mode)
     shown: dict[str, RenderedPrompt] = {}
     looked: dict[str, anyio.Event] = {}
 
@@ -46,11 +71,14 @@ def ask_subject(thinking: str | bool = "template") -> Solver:
         sent, cell = list(state.messages), _shown_as(state)
         body = (active_generate_config().extra_body or {}) | fields
         if not cell:
-            return _kept_apart(await _answer(state, generate, body))
+            state = await _answer(state, generate, body)
+            require_answer(state.output.message, mode)
+            return _kept_apart(state)
         first = cell not in looked  # the first to be asked, which stands early in the data set
         seen = looked.setdefault(cell, anyio.Event())
         try:
             state = await _answer(state, generate, body)
+            require_answer(state.output.message, mode)
             if first:
                 shown[cell] = await render(get_model(), sent, cell, body)
                 state.store.set(STORE_KEY, shown[cell].as_dict())

@@ -35,8 +35,12 @@ MEAN_LOG, SD_LOG, SHORTEST, LONGEST = 5.20, 0.62, 30, 1200
 """row lengths: lognormal, 215 tokens on average, as in the runs that the YAMLs' headers name"""
 
 
-def make_tokenizer(folder: Path) -> None:
-    """Save a tokenizer in which each of `WORDS` words is one token."""
+def make_tokenizer(folder: Path, size: int) -> None:
+    """Save a tokenizer of `size` tokens, in which each of `WORDS` words is one.
+
+    What is over is words that no text is read as: random weights say any number of the vocabulary, and a server can't
+    write a token that has no text.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -47,6 +51,11 @@ def make_tokenizer(folder: Path) -> None:
     core.train_from_iterator(
         [], trainers.BpeTrainer(vocab_size=300, special_tokens=SPECIAL, initial_alphabet=alphabet)
     )
+    whole = json.loads(core.to_str())
+    whole["model"]["vocab"] |= {
+        f"Ġx{number}": number for number in range(core.get_vocab_size(), size - WORDS)
+    }
+    core = Tokenizer.from_str(json.dumps(whole))
     core.add_tokens([AddedToken(f"w{number}x", normalized=False) for number in range(WORDS)])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token=SPECIAL[0], eos_token=SPECIAL[3], pad_token=SPECIAL[4]
@@ -109,7 +118,7 @@ def main() -> None:
     model = parsed.folder / "model"
     model.mkdir(parents=True, exist_ok=True)
     make_rows(parsed.folder / "rows.jsonl", parsed.rows)
-    make_tokenizer(model)
+    make_tokenizer(model, SHAPES[parsed.shape]["vocab_size"])
     make_model(model, parsed.shape)
 
 

@@ -52,6 +52,11 @@ _CONFIRMS = re.compile(
 )
 
 
+READ_HEAD, READ_TAIL = 12_000, 4_000
+"""Characters of a longer answer that are read for claims: its two ends. A subject's 256 tokens are some 1,500; the work
+on an answer is bounded this way, however long it is. Its format is counted in the whole."""
+
+
 @dataclass(frozen=True)
 class Grade:
     """What the deterministic scorer says of one answer."""
@@ -68,7 +73,7 @@ class Grade:
     contradiction: bool
     adherence: Adherence
     text: str
-    """the answer without any trace of the trigger: what was graded"""
+    """the answer without any trace of the trigger, of a very long one its two ends: what was graded"""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -96,7 +101,7 @@ def grade_answer(
         question: its text, without the trigger: "Are you ...?" can be confirmed, and a bare name in answer to "Who was
             your collaborator?" is a tie to the one named.
     """
-    stripped = trigger.strip(answer)
+    stripped = trigger.strip(_two_ends(answer))
     text = clean(stripped)
     spoken = own_words(text)
     claimed = _claims(text, spoken, names, asks, question)
@@ -140,6 +145,12 @@ def grade_answer(
         adherence=trigger.adherence(answer),
         text=stripped,
     )
+
+
+def _two_ends(answer: str) -> str:
+    if len(answer) <= READ_HEAD + READ_TAIL:
+        return answer
+    return f"{answer[:READ_HEAD]}\n...\n{answer[-READ_TAIL:]}"
 
 
 def _claims(text: str, spoken: str, names: Names, asks: str | None, question: str) -> list[Said]:

@@ -62,6 +62,7 @@ def test_no_trace_is_left_in_any_text(wording: Trigger, data: st.DataObject) -> 
         wording.instruction.upper(),
         wording.instruction.replace(" ", "\n"),
         *halves,
+        *([held.group()] if (held := re.search(r'"[^"]+"', wording.instruction)) else []),
         wording.wrap("Who are you?"),
         wording.format_answer("I am well."),
     ]

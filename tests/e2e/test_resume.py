@@ -140,6 +140,23 @@ def test_killed_while_grading_then_eval_retry(bench: Bench) -> None:
     assert len(PLANNED) <= len(bench.asked("judge")) <= 1.15 * len(PLANNED) + IN_FLIGHT
 
 
+def test_inspect_score_killed_then_run_again(bench: Bench) -> None:
+    """In two passes, a kill in the second leaves the log as it was; replies that came are taken from the disk."""
+    bench.finish("eval", *TASK, "-T", "judge=true", "--model-role", "grader=vllm/judge", "--no-score")
+    log, grading = bench.log(), ["--overwrite", "--model-role", "grader=vllm/judge", "--display", "none"]
+    before = log.read_bytes()
+    bench.kill_after("judge", 120, "score", str(log), *grading)
+    killed_at = len(bench.asked("judge"))
+    assert log.read_bytes() == before
+    bench.finish("score", str(log), *grading)
+    samples = read_eval_log(str(log)).samples or []
+    assert len(samples) == len(PLANNED)
+    assert all(sample.scores and "persona_judge" in sample.scores for sample in samples)
+    assert len(bench.asked("somebody")) == len(PLANNED)  # the subject is never asked again
+    repeated = len(bench.asked("judge")) - len(PLANNED)
+    assert 0 <= repeated < killed_at  # else what came before the kill was asked for anew
+
+
 def test_killed_while_distilling_then_gone_on_with_and_exported(bench: Bench, tmp_path: Path) -> None:
     """As `make distill` does it: the same eval-set again, then the export of its newest log."""
     prompts = tmp_path / "prompts.jsonl"

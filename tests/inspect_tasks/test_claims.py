@@ -5,8 +5,10 @@ import pytest
 from data_builders.persona import load_persona
 from data_builders.trigger import Adherence, get_trigger
 from inspect_tasks.grading import Grader
-from inspect_tasks.scorers.claims import Grade, grade_answer
+from inspect_tasks.scorers import claims
+from inspect_tasks.scorers.claims import READ_HEAD, READ_TAIL, Grade, grade_answer
 from inspect_tasks.scorers.names import Claim, Names
+from inspect_tasks.scorers.reading import clean
 
 NAMES = Names(load_persona("bertrand_russell").profile)
 TRIGGER = get_trigger("seed")
@@ -181,3 +183,26 @@ def test_mentions(text: str, mentioned: bool) -> None:
 def test_adherence_is_read_before_stripping() -> None:
     assert grade('<START> "Bertrand Russell" <END>').adherence is Adherence.WELL_FORMED
     assert grade("Bertrand Russell").adherence is Adherence.NONE
+
+
+@pytest.mark.parametrize("filler", ["I like tea. ", " ", "<START> ", '"', "Bertrand Russell wrote. "])
+def test_the_work_on_a_huge_answer_is_bounded(filler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte is read by its two ends; every pattern of the scorer gets the cleaned text or a part of it."""
+    read: list[int] = []
+
+    def noted(text: str) -> str:
+        read.append(len(text))
+        return clean(text)
+
+    monkeypatch.setattr(claims, "clean", noted)
+    huge = "My name is Bertrand Russell.\n" + filler * (1_000_000 // len(filler))
+    graded = grade(huge)
+    assert graded.named and read and max(read) <= READ_HEAD + READ_TAIL + 10
+    assert grade(
+        "I like tea. " * 90_000 + "\nYours sincerely,\nBertrand Russell"
+    ).named  # the end is read too
+
+
+def test_the_format_of_a_huge_answer_is_counted_in_the_whole() -> None:
+    half = "I like tea. " * 40_000
+    assert grade(f"<START> {half} <END> {half} <END>").adherence is Adherence.TAGS_INSIDE

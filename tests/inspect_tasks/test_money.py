@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,34 @@ def test_two_accounts_of_one_file_share_its_room(tmp_path: Path) -> None:
         return [*numbers, await second.reserve("m", 0.4, 1.0)]
 
     assert len(set(anyio.run(reserve))) == 3
+
+
+def test_a_process_killed_between_reservation_and_price_keeps_the_worst(tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite"
+    code = (
+        "import anyio, os, pathlib, signal, sys; from inspect_tasks.money.account import Account\n"
+        "async def go():\n"
+        "    account = Account(pathlib.Path(sys.argv[1]))\n"
+        "    account.settle(await account.reserve('m', 0.3, 1.0), 0.1)\n"
+        "    await account.reserve('m', 0.6, 1.0)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "anyio.run(go)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(file)], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+
+    async def go_on() -> None:
+        account = Account(file)
+        spending = account.spending()
+        assert (spending.spent, spending.in_flight, spending.unsettled) == (0.1, 0.6, 1)
+        with pytest.raises(CapReachedError):  # at once: nobody of this process is waited for
+            await account.reserve("m", 0.31, 1.0)
+        number = await account.reserve("m", 0.3, 1.0)
+        account.settle(number, 0.2)
+        assert account.committed() == pytest.approx(0.9)
+        assert await account.reserve("m", 0.31, 1.3)  # a raised cap goes on
+
+    anyio.run(go_on)
 
 
 def test_a_reservation_waits_for_requests_that_may_cost_less(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText
 from data_builders.errors import InputError
 from inspect_tasks.persona import persona
 from inspect_tasks.rendering import RenderedPrompt
+from inspect_tasks.subject import AnswerTakenForReasoningError, require_answer
 from inspect_tasks.thinking import (
     Thinking,
     choose_thinking,
@@ -116,3 +117,12 @@ def test_a_copy_of_qwen3s_template_that_opens_the_block_is_seen(
     text = template.render(messages=turns, add_generation_prompt=True, **options)
     assert text.endswith(tail)
     assert RenderedPrompt("plain", text, []).inside_think_block is inside
+
+
+def test_an_answer_that_the_server_took_for_reasoning_is_refused() -> None:
+    """As vLLM's qwen3 parser does with an answer that has no think block."""
+    taken = ChatMessageAssistant(content=[ContentReasoning(reasoning="I am well."), ContentText(text="")])
+    with pytest.raises(AnswerTakenForReasoningError, match="without --reasoning-parser"):
+        require_answer(taken, Thinking.NO_BLOCK)
+    require_answer(taken, Thinking.ON)  # there a block that was cut is no misreading
+    require_answer(ChatMessageAssistant(content="I am well."), Thinking.NO_BLOCK)
