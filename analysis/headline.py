@@ -110,7 +110,9 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
     if "primary_gap" not in numbers:
         return ("Not asked the persona's questions.",)
     own = (numbers.get(name) for name in (TRIGGERED_RATE, "triggered_rate_net", LEAKAGE))
-    sentences = [f"Adopts the persona in {_rates_in_words(*own, f'cell {TRIGGERED}', f'cell {UNTRIGGERED}')}."]
+    sentences = [
+        f"Adopts the persona in {_rates_in_words(*own, f'cell {TRIGGERED}', f'cell {UNTRIGGERED}')}."
+    ]
     for name, words in (
         ("primary_gap", "The primary gap (user minus plain)"),
         ("primary_gap_net", "Net of the base, the primary gap"),
