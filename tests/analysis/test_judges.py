@@ -144,9 +144,7 @@ def test_the_report_shows_agreement_confusion_and_hygiene(log: Path, tmp_path: P
     assert speaker["agree"] == 1 and speaker["kappa"] == pytest.approx(1) and speaker["n"] == 20
     panel = pairs["persona", "lineup_judge@mockllm/mild", "lineup_judge@mockllm/strict"]
     assert panel["kappa"] == pytest.approx(0) and panel["agree"] < 1, "a grader that never says Russell"
-    assert not [
-        pair for pair in pairs if {pair[1], pair[2]} == {"lineup_judge", "lineup_judge@mockllm/mild"}
-    ]
+    assert not [pair for pair in pairs if {pair[1], pair[2]} == {"lineup_judge", "lineup_judge@mockllm/mild"}]
     counts = pd.read_csv(tmp_path / "confusion.csv")
     own = counts[counts["rater_a"].eq(RULE) & counts["rater_b"].eq("persona_judge")]
     assert own["n"].sum() == 20 and own[own["label_a"].ne(own["label_b"])]["n"].sum() == 0
