@@ -134,7 +134,7 @@ def gap_limits(a: Array, b: Array, level: float, edge_n: int | None = None) -> L
     t = t_quantile(level, _score_df(cells, questions))
 
     def excess(value: Array) -> Array:
-        return np.abs(estimate - value) - t * np.sqrt(_null_variance(value, *cells, correlation))
+        return np.abs(estimate - value) - t * np.sqrt(_null_variance(value, cells[0], cells[1], correlation))
 
     low, high = (_root(excess, estimate, end) for end in (-1.0, 1.0))
     exact = exact_gap_limits(a, b, level, edge_n)
