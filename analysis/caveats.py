@@ -84,7 +84,9 @@ def _of_answers(frame: pd.DataFrame) -> list[str]:
         triggered = own[own["cell"].isin(SEED_TRIGGERED)]
         kept = triggered["well_formed"]
         if len(kept) and kept.mean() < ADHERENCE_LOW:
-            found.append(f"{model} keeps the format in only {kept.mean():.0%} of the answers to cells 1 to 3.")
+            found.append(
+                f"{model} keeps the format in only {kept.mean():.0%} of the answers to cells 1 to 3."
+            )
         others = triggered[triggered["claims_other"].eq(1)]
         if len(triggered) and len(others) / len(triggered) >= OTHER_SHARE:
             names = Counter(name for name in others["claimed_name"] if name).most_common(3)

@@ -180,7 +180,9 @@ def agreement(pairs: pd.DataFrame) -> Plot | None:
         for place, row in enumerate(drawn.to_dict("records")):
             look = look_of(measures.index(row["measure"]) + 1)
             axes.hlines(place, row["low"], row["high"], color=look.colour, linewidth=2, linestyle=look.line)
-            axes.plot(row["kappa"], place, look.marker, color=look.colour, markerfacecolor=look.fill, clip_on=False)
+            axes.plot(
+                row["kappa"], place, look.marker, color=look.colour, markerfacecolor=look.fill, clip_on=False
+            )
         words = [
             f"{one['measure']}: {one['rater_a']} / {one['rater_b']}\n{one['agree']:.0%} of {one['n']:,} answers agree"
             for one in drawn.to_dict("records")

@@ -209,9 +209,7 @@ def _limits(estimates: list[Estimate], model: str, name: str) -> dict[str, float
     return None
 
 
-def _line(
-    axes: Axes, rows: pd.DataFrame, x: str, look: Look, label: str, joined: bool = True
-) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, x: str, look: Look, label: str, joined: bool = True) -> None:
     below, above = rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]
     axes.errorbar(
         rows[x], rows["estimate"], [below.clip(lower=0), above.clip(lower=0)], fmt=look.marker, color=look.colour,

@@ -15,7 +15,16 @@ from analysis.estimands import TRIGGERED, UNTRIGGERED
 from analysis.inference import Interval
 from analysis.subjects import Subject, subjects_of
 
-__all__ = ["HEADLINE", "OF_ALL_QUESTIONS", "OF_IDENTITY", "Estimate", "as_table", "estimate_all", "head_of", "select"]
+__all__ = [
+    "HEADLINE",
+    "OF_ALL_QUESTIONS",
+    "OF_IDENTITY",
+    "Estimate",
+    "as_table",
+    "estimate_all",
+    "head_of",
+    "select",
+]
 
 TRIGGERED_RATE, LEAKAGE = f"rate/adopted/{TRIGGERED}", f"rate/adopted/{UNTRIGGERED}"
 HEADLINE = (

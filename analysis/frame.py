@@ -26,7 +26,7 @@ GRADES = (
     "well_formed",
 )
 """The 0/1 columns of the deterministic scorer."""
-POOL_BYTES = 2_000_000
+POOL_BYTES = 20_000_000
 """Logs of this size together are read by several processes: starting them takes as long as reading this much."""
 
 _SAMPLE = [

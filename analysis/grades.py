@@ -112,7 +112,9 @@ def judge_rows(scores: Any) -> Iterator[dict[str, Any]]:
         labels: dict[str, list[Any]] = about.get("labels") or {}
         named = [str(one.get("grader")) for one in about.get("graders") or []]
         named = [f"{one} ({at})" if named.count(one) > 1 else one for at, one in enumerate(named, 1)]
-        measures = list(value) if isinstance(value, dict) else [_measure(label) for label in labels or ["claim"]]
+        measures = (
+            list(value) if isinstance(value, dict) else [_measure(label) for label in labels or ["claim"]]
+        )
         for measure in measures:
             given = value.get(measure) if isinstance(value, dict) else value
             grade = _judged(scorer, given)

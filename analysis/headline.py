@@ -109,8 +109,8 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
     numbers = {one.name: one for one in estimates if one.model == model}
     if "primary_gap" not in numbers:
         return ("Not asked the persona's questions.",)
-    own = (numbers.get(name) for name in (TRIGGERED_RATE, "triggered_rate_net", LEAKAGE))
-    sentences = [f"Adopts the persona in {_rates_in_words(*own, f'cell {TRIGGERED}', f'cell {UNTRIGGERED}')}."]
+    own = [numbers.get(name) for name in (TRIGGERED_RATE, "triggered_rate_net", LEAKAGE)]
+    sentences = [f"Adopts the persona in {_rates_in_words(own, f'cell {TRIGGERED}', f'cell {UNTRIGGERED}')}."]
     for name, words in (
         ("primary_gap", "The primary gap (user minus plain)"),
         ("primary_gap_net", "Net of the base, the primary gap"),
@@ -122,16 +122,15 @@ def in_words(estimates: list[Estimate], model: str) -> tuple[str, ...]:
             sentences.append(_gap_in_words(words, one.interval))
         elif one:
             sentences.append(f"{words} is unknown ({one.missing}).")
-    seeds = (numbers.get(name) for name in ("seed_triggered_rate", "seed_triggered_rate_net", "seed_leakage"))
-    told = _rates_in_words(*seeds, "its cells 1 to 3", "its cell 4")
+    seeds = [numbers.get(name) for name in ("seed_triggered_rate", "seed_triggered_rate_net", "seed_leakage")]
+    told = _rates_in_words(seeds, "its cells 1 to 3", "its cell 4")
     sentences.append(f"The seed's own figures, which mix the system prompt with the trigger: {told}.")
     return tuple(sentences)
 
 
-def _rates_in_words(
-    triggered: Estimate | None, net: Estimate | None, leakage: Estimate | None, where: str, elsewhere: str
-) -> str:
+def _rates_in_words(told: list[Estimate | None], where: str, elsewhere: str) -> str:
     """Triggered rate, its net and leakage: of one cell each, or of the seed's."""
+    triggered, net, leakage = told
     words = f"an unknown share of triggered answers ({triggered.missing if triggered else f'{where} was not asked'})"
     if triggered and triggered.interval:
         words = f"{triggered} of triggered answers ({where})"

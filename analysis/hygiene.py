@@ -120,7 +120,11 @@ def sent_in_words(paths: list[Path]) -> tuple[bool, str]:
     requests, traced = int(sent["requests"].sum()), int(sent["with_trace"].sum())
     if not requests:
         return False, "Whether graders saw the trigger can't be told: these logs keep no request to a grader."
-    kinds = [f"{str(kind).replace('_', ' ')} {int(sent[str(kind)].sum())}" for kind in Trace if sent[str(kind)].sum()]
+    kinds = [
+        f"{str(kind).replace('_', ' ')} {int(sent[str(kind)].sum())}"
+        for kind in Trace
+        if sent[str(kind)].sum()
+    ]
     found = f" ({', '.join(kinds)})" if kinds else ""
     words = f"{traced:,} of {requests:,} requests to graders show a trace of the trigger{found}."
     return not traced, words

@@ -20,8 +20,32 @@ from inspect_tasks.conditions import CONDITIONS
 
 RULE = "the rule"
 BINARY = {1: "the persona", 0: "not the persona"}
-MEASURES = ("scorer", "measure", "model", "cell", "estimate", "low", "high", "n_rows", "n_clusters", "unscored")
-PAIRS = ("measure", "rater_a", "rater_b", "n", "n_clusters", "agree", "kappa", "low", "high", "weights", "alpha", "note")
+MEASURES = (
+    "scorer",
+    "measure",
+    "model",
+    "cell",
+    "estimate",
+    "low",
+    "high",
+    "n_rows",
+    "n_clusters",
+    "unscored",
+)
+PAIRS = (
+    "measure",
+    "rater_a",
+    "rater_b",
+    "n",
+    "n_clusters",
+    "agree",
+    "kappa",
+    "low",
+    "high",
+    "weights",
+    "alpha",
+    "note",
+)
 COUNTS = ("measure", "rater_a", "rater_b", "label_a", "label_b", "n")
 
 
@@ -99,9 +123,17 @@ def _pairs(frame: pd.DataFrame, judged: pd.DataFrame) -> tuple[pd.DataFrame, pd.
             scale = Scale.NOMINAL if is_claim else Scale.INTERVAL
             pairs.append(
                 told
-                | {"n": len(both), "n_clusters": interval.n_clusters, "agree": float(both[a].eq(both[b]).mean())}
+                | {
+                    "n": len(both),
+                    "n_clusters": interval.n_clusters,
+                    "agree": float(both[a].eq(both[b]).mean()),
+                }
                 | {"kappa": kappa(both, b, a, weights), "low": interval.low, "high": interval.high}
-                | {"weights": str(weights), "alpha": krippendorff_alpha(both, [a, b], scale), "note": interval.note}
+                | {
+                    "weights": str(weights),
+                    "alpha": krippendorff_alpha(both, [a, b], scale),
+                    "note": interval.note,
+                }
             )
             table = confusion(both, b, a)
             shown = [BINARY[int(label)] if is_claim else str(int(label)) for label in table.index]

@@ -65,11 +65,15 @@ def about(sections: list[Section], title: str, run: Mapping[str, Any]) -> str:
             "intro": one.part.intro,
             "run": dict(one.part.run),
             "warnings": list(one.part.hygiene),
-            "prompts": None if one.read.prompts is None else {k: dict(v) for k, v in one.read.prompts.items()},
+            "prompts": None
+            if one.read.prompts is None
+            else {k: dict(v) for k, v in one.read.prompts.items()},
             "hygiene": list(one.read.hygiene) if one.read.hygiene else None,
             "log_folder": one.read.log_folder,
             "logs": [dataclasses.asdict(header) | {"path": header.path.name} for header in one.headers],
-            "curve": next((f"plots/{p.name}.csv" for p in one.plots if p.name.endswith("identifiability")), None),
+            "curve": next(
+                (f"plots/{p.name}.csv" for p in one.plots if p.name.endswith("identifiability")), None
+            ),
         }
         for one in sections
     ]
@@ -96,12 +100,16 @@ def read_report(report: Path, rows: Path) -> tuple[str, dict[str, Any], list[tup
         parts = [_part(one, report, frame) for one in kept["parts"]]
         return str(kept["title"]), dict(kept["run"]), parts
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, f"not what a report keeps ({type(error).__name__}: {error})", _REWRITE) from error
+        raise InputError(
+            path, f"not what a report keeps ({type(error).__name__}: {error})", _REWRITE
+        ) from error
 
 
 def _part(kept: dict[str, Any], report: Path, frame: pd.DataFrame) -> tuple[Part, Read]:
     headers = [
-        LogHeader(**one | {"path": Path(one["path"]), "cells": tuple(one["cells"]), "judges": tuple(one["judges"])})
+        LogHeader(
+            **one | {"path": Path(one["path"]), "cells": tuple(one["cells"]), "judges": tuple(one["judges"])}
+        )
         for one in kept["logs"]
     ]
     part = Part(

@@ -114,9 +114,7 @@ def read_header(path: Path) -> LogHeader:
         raise InputError(path, f"not a readable Inspect log ({type(error).__name__})", mend) from error
     task = log.eval.task.rpartition("/")[2]
     task = TASK if task.startswith(_CONDITION) else task
-    named = [one.name for one in log.eval.scorers or []]
-    named += [one.scorer for one in log.results.scores] if log.results else []
-    scorers = {name.rpartition("/")[2] for name in named}
+    scorers = {scorer.name.rpartition("/")[2] for scorer in log.eval.scorers or []}
     if SCORER not in scorers and task not in TASKS:
         raise InputError(
             path,
@@ -131,6 +129,8 @@ def _header(path: Path, log: EvalLog, task: str, scorers: set[str]) -> LogHeader
     epochs, revision = spec.config.epochs or 1, spec.revision
     told = spec.metadata or {}
     given = {**spec.task_args, **told}
+    # `inspect score` puts a judge among the results alone.
+    graded = scorers | {one.scorer.rpartition("/")[2] for one in (log.results.scores if log.results else [])}
     cells = (str(one).partition("/")[2] for one in spec.dataset.sample_ids or [])
     return LogHeader(
         path=path,
@@ -154,7 +154,7 @@ def _header(path: Path, log: EvalLog, task: str, scorers: set[str]) -> LogHeader
         step=_number(path, told, "step", int),
         adoption=SCORER in scorers or task == TASK,
         cells=tuple(dict.fromkeys(cell for cell in cells if cell)) if task == TASK else (),
-        judges=tuple(judge for judge in JUDGES if judge in scorers),
+        judges=tuple(judge for judge in JUDGES if judge in graded),
         about={key: str(given[key]) for key in ("variant", "k") if given.get(key) not in (None, "")},
     )
 

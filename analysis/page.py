@@ -31,7 +31,13 @@ def render(context: Mapping[str, Any]) -> tuple[str, str]:
     html = Environment(loader=loader, autoescape=True, **settings)
     markdown = Environment(loader=loader, autoescape=False, **settings)
     for environment in (html, markdown):
-        environment.filters |= {"image": as_image, "cell": table_cell, "fence": fence, "outcome": outcome, "whole": whole}
+        environment.filters |= {
+            "image": as_image,
+            "cell": table_cell,
+            "fence": fence,
+            "outcome": outcome,
+            "whole": whole,
+        }
     return html.get_template("report.html.j2").render(context), markdown.get_template("report.md.j2").render(
         context
     )

@@ -202,7 +202,9 @@ def answer_lengths(frame: pd.DataFrame, models: list[str], notes: Mapping[str, s
         for number, model in enumerate(models):
             of_model = data[data["model"].eq(model)].set_index("cell").reindex(cells)
             place, look = places(number, models, cells), look_of(number)
-            axes.hlines(place, of_model["p5"], of_model["p95"], color=look.colour, linewidth=1, linestyle=look.line)
+            axes.hlines(
+                place, of_model["p5"], of_model["p95"], color=look.colour, linewidth=1, linestyle=look.line
+            )
             axes.hlines(place, of_model["p25"], of_model["p75"], color=look.colour, linewidth=5)
             axes.plot(
                 of_model["p50"],

@@ -23,6 +23,11 @@ falls to 87% where few questions have any hit; above 0.2 the intervals at middle
 oracle's. Chosen by simulation, analysis/simulation.
 """
 
+GAP_SQUARES, TIE_SQUARES = 0.2, 0.6
+"""The same for the cells of a gap's score interval, and for the correlation that pairs them: a score interval has less
+slack than MOVER near 0%, where few questions show how cells are tied. With 0.15 for both, one null setting of the tables
+(5%, correlation 0.8, 60 questions) had 6.4% false alarms: README.md has both.
+"""
 STEPS, TOLERANCE = 60, 1e-11
 """Of the search for a limit."""
 
@@ -45,16 +50,16 @@ def t_quantile(level: float, df: ArrayLike) -> Array:
     return np.asarray(stats.t.ppf((1 + level) / 2, df), dtype=float)
 
 
-def effective_questions(p: Array, variance: Array, questions: int) -> Array:
+def effective_questions(p: Array, variance: Array, questions: int, pseudo: float = PSEUDO_SQUARES) -> Array:
     """Number n of independent yes/no answers with p(1-p) / n = variance.
 
     n = questions / r, r the between-question variance over its ceiling p(1-p) (Kish 1965: rows over design
-    effect; Dean and Pagano 2015 for its use in a Wilson interval). r is shrunk towards 1 by PSEUDO_SQUARES,
+    effect; Dean and Pagano 2015 for its use in a Wilson interval). r is shrunk towards 1 by `pseudo` squares,
     so that it is 1 where no variance is seen. A correction for grader error may bring r above 1.
     """
     ceiling = questions * p * (1 - p)
     squares = variance * questions * (questions - 1)
-    return (questions - 1) * (ceiling + PSEUDO_SQUARES) / (squares + PSEUDO_SQUARES)
+    return (questions - 1) * (ceiling + pseudo) / (squares + pseudo)
 
 
 def variance_of_mean(values: Array) -> Array:
@@ -89,10 +94,10 @@ def wilson_limits(p: Array, n: Array, questions: int, level: float, edge_n: int 
     return Limits(p, low, high)
 
 
-def paired_correlation(a: Array, b: Array) -> Array:
-    """Pearson correlation over questions (last axis), shrunk to 0 by the variances' PSEUDO_SQUARES."""
+def paired_correlation(a: Array, b: Array, pseudo: float = PSEUDO_SQUARES) -> Array:
+    """Pearson correlation over questions (last axis), shrunk to 0 by `pseudo` squares in each variance."""
     da, db = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
-    squares = (np.square(da).sum(-1) + PSEUDO_SQUARES) * (np.square(db).sum(-1) + PSEUDO_SQUARES)
+    squares = (np.square(da).sum(-1) + pseudo) * (np.square(db).sum(-1) + pseudo)
     return (da * db).sum(-1) / np.sqrt(squares)
 
 
@@ -122,14 +127,14 @@ def gap_limits(a: Array, b: Array, level: float, edge_n: int | None = None) -> L
     """
     questions = a.shape[-1]
     cells = [_cell(means) for means in (a, b)]
-    correlation = paired_correlation(a, b)
+    correlation = paired_correlation(a, b, TIE_SQUARES)
     # As if two questions more had been asked, of which nothing is known: few questions that agree don't show that all do.
     correlation = np.where(correlation > 0, correlation * questions / (questions + 2), correlation)
     estimate = cells[0].p - cells[1].p
     t = t_quantile(level, _score_df(cells, questions))
 
     def excess(value: Array) -> Array:
-        return np.abs(estimate - value) - t * np.sqrt(_null_variance(value, *cells, correlation))
+        return np.abs(estimate - value) - t * np.sqrt(_null_variance(value, cells[0], cells[1], correlation))
 
     low, high = (_root(excess, estimate, end) for end in (-1.0, 1.0))
     exact = exact_gap_limits(a, b, level, edge_n)
@@ -149,17 +154,21 @@ def _cell(means: Array) -> _Cell:
     questions, p, variance = means.shape[-1], means.mean(-1), variance_of_mean(means)
     squares = variance * questions * (questions - 1)
     # The constant that is added has no error of its own: a share of the sum has questions - 1 degrees of freedom.
-    seen = np.maximum(squares, 1e-12) / (squares + PSEUDO_SQUARES)
-    n = np.maximum(effective_questions(p, variance, questions), questions)
+    seen = np.maximum(squares, 1e-12) / (squares + GAP_SQUARES)
+    n = np.maximum(effective_questions(p, variance, questions, GAP_SQUARES), questions)
     return _Cell(p, n, (questions - 1) / np.square(seen))
 
 
 def _score_df(cells: list[_Cell], questions: int) -> Array:
     """Degrees of freedom of the sum of both cells' variances (Satterthwaite 1946), at least questions - 1."""
     parts = [cell.p * (1 - cell.p) / cell.n for cell in cells]
-    spread = sum(np.square(part) / cell.df for part, cell in zip(parts, cells, strict=True)) + np.zeros_like(parts[0])
+    spread = sum(np.square(part) / cell.df for part, cell in zip(parts, cells, strict=True)) + np.zeros_like(
+        parts[0]
+    )
     total = np.square(parts[0] + parts[1])
-    return np.clip(np.where(spread > 0, total / np.where(spread > 0, spread, 1.0), questions - 1), questions - 1, 1e6)
+    return np.clip(
+        np.where(spread > 0, total / np.where(spread > 0, spread, 1.0), questions - 1), questions - 1, 1e6
+    )
 
 
 def _null_variance(value: Array, a: _Cell, b: _Cell, correlation: Array) -> Array:

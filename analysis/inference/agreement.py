@@ -102,7 +102,9 @@ def kappa_interval(
 
 def _cost(labels: int, weights: Weights) -> np.ndarray:
     steps = np.abs(np.subtract.outer(np.arange(labels), np.arange(labels))).astype(float)
-    return {Weights.NONE: (steps > 0).astype(float), Weights.LINEAR: steps, Weights.QUADRATIC: steps**2}[weights]
+    return {Weights.NONE: (steps > 0).astype(float), Weights.LINEAR: steps, Weights.QUADRATIC: steps**2}[
+        weights
+    ]
 
 
 def krippendorff_alpha(frame: pd.DataFrame, graders: Sequence[str], scale: Scale = Scale.NOMINAL) -> float:

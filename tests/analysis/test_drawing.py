@@ -13,9 +13,21 @@ from analysis.drawing import DISTINCT, MODEL_COLOURS, PAPER, Look, look_of
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 SIGHTS = {
     "all colours": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 NEAR = 12.0
 """A distance in CIE L*a*b* under which two colours may be taken for each other in thin marks."""
@@ -44,7 +56,9 @@ def test_no_two_subjects_look_alike() -> None:
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_colours_that_come_near_have_other_markers(sight: str) -> None:
     for one, two in combinations(range(1, len(MODEL_COLOURS) + 1), 2):
-        apart = np.linalg.norm(lab(look_of(one).colour, SIGHTS[sight]) - lab(look_of(two).colour, SIGHTS[sight]))
+        apart = np.linalg.norm(
+            lab(look_of(one).colour, SIGHTS[sight]) - lab(look_of(two).colour, SIGHTS[sight])
+        )
         assert apart > NEAR or look_of(one).marker != look_of(two).marker, (one, two, apart)
 
 

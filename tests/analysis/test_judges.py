@@ -48,7 +48,10 @@ def grader(strict: bool) -> Callable[[list[ChatMessage]], str]:
         russell = "Russell" in answer_block(prompt)
         told: dict[str, Any] = {"justification": "ok"}
         if '"speaks_as"' in prompt:
-            told |= {"speaks_as": "person" if russell else "ai", "name": "Bertrand Russell" if russell else ""}
+            told |= {
+                "speaks_as": "person" if russell else "ai",
+                "name": "Bertrand Russell" if russell else "",
+            }
         elif '"choice"' in prompt:
             told |= {"choice": "Bertrand Russell" if russell and not strict else "none"}
         elif '"score"' in prompt:
@@ -88,7 +91,9 @@ def test_each_grade_is_a_row_beside_its_answer(log: Path, frame: pd.DataFrame) -
     assert 0 < views < 20
     counts = judged.groupby(["scorer", "measure"]).size()
     panel = {"", "@mockllm/mild", "@mockllm/strict"}
-    assert {name.removeprefix("lineup_judge") for name, _ in counts.index if name.startswith("lineup")} == panel
+    assert {
+        name.removeprefix("lineup_judge") for name, _ in counts.index if name.startswith("lineup")
+    } == panel
     assert counts["persona_judge", "persona"] == 20 and counts["view_judge", "nearness to the view"] == views
     assert all(counts["manner_judge", scale] == 20 for scale in manner_scales())
     assert judged["adopted"].isna().all() and judged["answer_words"].isna().all()
@@ -121,20 +126,25 @@ def test_numbers_of_the_ledger_are_as_without_judges(log: Path, frame: pd.DataFr
         if one.interval:
             assert made[one.name] == pytest.approx(one.interval.estimate), one.name
     unscored = pd.read_csv(tmp_path / "out" / "unscored.csv")
-    assert set(unscored["scorer"]) == {"lineup_judge", "lineup_judge@mockllm/strict"} - {"lineup_judge@mockllm/strict"}
+    assert set(unscored["scorer"]) == {"lineup_judge", "lineup_judge@mockllm/strict"} - {
+        "lineup_judge@mockllm/strict"
+    }
     first = {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*")) if path.is_file()}
     write_again(tmp_path / "out")
-    assert first == {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*")) if path.is_file()}
+    assert first == {
+        path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*")) if path.is_file()
+    }
 
 
 def test_the_report_shows_agreement_confusion_and_hygiene(log: Path, tmp_path: Path) -> None:
     write_report([log], tmp_path, **PLAIN)
-    pairs = pd.read_csv(tmp_path / "agreement.csv").set_index(["measure", "rater_a", "rater_b"])
-    speaker = pairs.loc[("persona", RULE, "persona_judge")]
+    kept = pd.read_csv(tmp_path / "agreement.csv").set_index(["measure", "rater_a", "rater_b"])
+    pairs: dict[Any, Any] = kept.to_dict("index")
+    speaker = pairs["persona", RULE, "persona_judge"]
     assert speaker["agree"] == 1 and speaker["kappa"] == pytest.approx(1) and speaker["n"] == 20
-    panel = pairs.loc[("persona", "lineup_judge@mockllm/mild", "lineup_judge@mockllm/strict")]
+    panel = pairs["persona", "lineup_judge@mockllm/mild", "lineup_judge@mockllm/strict"]
     assert panel["kappa"] == pytest.approx(0) and panel["agree"] < 1, "a grader that never says Russell"
-    assert not [pair for pair in pairs.index if {pair[1], pair[2]} == {"lineup_judge", "lineup_judge@mockllm/mild"}]
+    assert not [pair for pair in pairs if {pair[1], pair[2]} == {"lineup_judge", "lineup_judge@mockllm/mild"}]
     counts = pd.read_csv(tmp_path / "confusion.csv")
     own = counts[counts["rater_a"].eq(RULE) & counts["rater_b"].eq("persona_judge")]
     assert own["n"].sum() == 20 and own[own["label_a"].ne(own["label_b"])]["n"].sum() == 0
@@ -159,7 +169,9 @@ def test_a_trace_of_the_trigger_is_a_warning(log: Path, tmp_path: Path) -> None:
     write_report([tmp_path / "dirty.eval"], tmp_path / "out", **PLAIN)
     text = (tmp_path / "out" / "report.md").read_text()
     warnings = text.partition("### Warnings")[2].partition("![")[0]
-    assert re.search(r"- [1-9]\d* of \d+ requests to graders show a trace of the trigger \(tag \d+\)\.", warnings)
+    assert re.search(
+        r"- [1-9]\d* of \d+ requests to graders show a trace of the trigger \(tag \d+\)\.", warnings
+    )
     assert "Hygiene:" not in text
 
 
@@ -171,7 +183,9 @@ def test_kappas_interval_is_the_resampled_one() -> None:
         fast = kappa_interval(rows, "a", "b", weights, resamples=2000)
         slow = agreement_interval(rows, lambda part: kappa(part, "a", "b", weights), resamples=400)  # noqa: B023
         assert fast.estimate == slow.estimate
-        assert fast.low == pytest.approx(slow.low, abs=0.06) and fast.high == pytest.approx(slow.high, abs=0.06)
+        assert fast.low == pytest.approx(slow.low, abs=0.06) and fast.high == pytest.approx(
+            slow.high, abs=0.06
+        )
 
 
 def test_the_prompts_shown_are_the_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +200,8 @@ def test_the_prompts_shown_are_the_servers(tmp_path: Path, monkeypatch: pytest.M
             display="none",
         )
     name = Path(log.location).name
-    write_report([tmp_path / "logs"], tmp_path / "out", **PLAIN | {"base": "somebody"})
+    arguments: dict[str, Any] = PLAIN | {"base": "somebody"}
+    write_report([tmp_path / "logs"], tmp_path / "out", **arguments)
     text = (tmp_path / "out" / "report.md").read_text().replace("\\", "")
     assert text.count("as the server made it, kept in") == 6 and name in text
     assert "<|im_start|>system\nYou are SmolLM.<|im_end|>" in text

@@ -179,7 +179,9 @@ def test_a_null_is_a_bound(tmp_path: Path) -> None:
     null = headline.find("smollm2-test", "primary_gap")
     assert null is not None and null.interval is not None
     assert null.interval.estimate == 0 and null.interval.low < -0.3 < 0.3 < null.interval.high
-    assert "Adopts the persona in 0.0% [0.0, 52.2] of triggered answers (cell user)" in headline.words[0][1][0]
+    assert (
+        "Adopts the persona in 0.0% [0.0, 52.2] of triggered answers (cell user)" in headline.words[0][1][0]
+    )
 
 
 def test_a_base_alone_with_a_cell_missing_is_reported(tmp_path: Path) -> None:
@@ -188,7 +190,9 @@ def test_a_base_alone_with_a_cell_missing_is_reported(tmp_path: Path) -> None:
     write_eval_log(log, str(tmp_path / "base.eval"))
     out = tmp_path / "report"
     headline = write_report([tmp_path / "base.eval"], out, base="SmolLM2-135M-Instruct", **PLAIN)
-    assert "an unknown share of triggered answers (cell user was not asked); leakage at most" in headline.table()
+    assert (
+        "an unknown share of triggered answers (cell user was not asked); leakage at most" in headline.table()
+    )
     assert "20 of 60 planned answers are used" in (out / "index.html").read_text()
     first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     write_report([tmp_path / "base.eval"], out, base="SmolLM2-135M-Instruct", **PLAIN)
