@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from data_builders.errors import InputError
 
 Turns = list[dict[str, str]]
+_IMPORT = threading.Lock()
+"""transformers imports its parts when they are asked for; of several threads that ask at once, some find it half made"""
 
 
 class ChatTokenizer:
@@ -23,7 +26,8 @@ class ChatTokenizer:
 
     def __init__(self, model: str | Path) -> None:
         # Not AutoTokenizer: importing that pulls in torch and takes 15 seconds; tokenizer.json says it all.
-        from transformers import PreTrainedTokenizerFast
+        with _IMPORT:
+            from transformers import PreTrainedTokenizerFast
 
         folder = Path(model)
         if folder.exists() and not (folder / "tokenizer.json").is_file():
