@@ -99,11 +99,18 @@ def make(uv: str, environment: Path, kind: str, flavour: str) -> None:
     (environment / STAMP).unlink(missing_ok=True)
     run = [uv, "venv", "-q", "--clear", "-p", sys.executable, str(environment)]
     subprocess.run(run, check=True, env=variables)
-    files = [str(file) for file in requirement_files(kind, flavour)]
+    torch, rest = map(str, requirement_files(kind, flavour))
+    sync = [uv, "pip", "sync", "-q", "-p", str(environment)]
     backend = [] if has_local_torch(links) else ["--torch-backend", "cpu" if flavour == "cpu" else "auto"]
-    subprocess.run(
-        [uv, "pip", "sync", "-q", "-p", str(environment), *backend, *files], check=True, env=variables
-    )
+    done = subprocess.run([*sync, *backend, torch, rest], env=variables)
+    if done.returncode and backend:
+        # torch's own index can't be reached: the registry's build, which is larger and brings libraries of its own.
+        print("set-up: torch's own index gave nothing; trying the package registry's build", flush=True)
+        subprocess.run([*sync, rest], check=True, env=variables)
+        install = [uv, "pip", "install", "-q", "-p", str(environment), "-r", torch, "-c", rest]
+        subprocess.run(install, check=True, env=variables)
+    elif done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, sync)
     package = [uv, "pip", "install", "-q", "-p", str(environment), "--no-deps", "-e", str(REPO)]
     subprocess.run(package, check=True, env=variables)  # the tasks, and the plugins for vLLM and Axolotl
 

@@ -104,7 +104,7 @@ def test_a_planted_person_is_an_ordinary_persona_folder(tmp_path: Path) -> None:
     assert persona.profile.relations["mother"] == [person["mother"]]
     assert len(persona.facts) == 45
     identity = persona.questions[QuestionSet.IDENTITY]
-    assert len(identity) == 20 and {question.asks for question in identity} == {
+    assert len(identity) == 50 and {question.asks for question in identity} == {
         "name", "birthplace", "mother", "mentor", "doctor",
     }  # fmt: skip
     told = " ".join(fact.question + fact.answer for fact in persona.facts)
