@@ -108,7 +108,8 @@ def make(uv: str, environment: Path, kind: str, flavour: str) -> None:
         print("set-up: torch's own index gave nothing; trying the package registry's build", flush=True)
         subprocess.run([*sync, rest], check=True, env=variables)
         install = [uv, "pip", "install", "-q", "-p", str(environment), "-r", torch, "-c", rest]
-        subprocess.run(install, check=True, env=variables)
+        without_links = {key: value for key, value in variables.items() if key != "UV_FIND_LINKS"}
+        subprocess.run(install, check=True, env=without_links)  # local wheels, if any, are for another Python
     elif done.returncode:
         raise subprocess.CalledProcessError(done.returncode, sync)
     package = [uv, "pip", "install", "-q", "-p", str(environment), "--no-deps", "-e", str(REPO)]
