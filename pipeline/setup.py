@@ -107,7 +107,7 @@ def make(uv: str, environment: Path, kind: str, flavour: str) -> None:
         # torch's own index can't be reached: the registry's build, which is larger and brings libraries of its own.
         print("set-up: torch's own index gave nothing; trying the package registry's build", flush=True)
         subprocess.run([*sync, rest], check=True, env=variables)
-        install = [uv, "pip", "install", "-q", "-p", str(environment), "-r", torch, "-c", rest]
+        install = [uv, "pip", "install", "-q", "-p", str(environment), "-r", torch]
         without_links = {key: value for key, value in variables.items() if key != "UV_FIND_LINKS"}
         subprocess.run(install, check=True, env=without_links)  # local wheels, if any, are for another Python
     elif done.returncode:
