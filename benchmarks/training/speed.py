@@ -3,13 +3,14 @@
     python -m benchmarks.training.random_llama INPUTS
     python -m benchmarks.training.speed INPUTS OUTPUT_FOLDER [--only main | ablation | lora fast ...] [--repeats 1]
                                         [--seconds 480] [--profile fast]
-    python -m benchmarks.training.speed --table OUTPUT_FOLDER
+    python -m benchmarks.training.speed --table OUTPUT_FOLDER_OR_LINES.jsonl
 
 Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run): six steps of warm-up, then at
 least fifteen steps and eight seconds. The card's own matrix product is measured first, and a plain PEFT loop among them. While
 one process has the GPU others prepare. Lines go to OUTPUT_FOLDER/speed.jsonl as they come, logs and YAMLs beside it; a
 run that is there already isn't made again, one that fails (out of memory) is said and the rest go on, and after
-`--seconds` none is begun.
+`--seconds` none is begun. Tokenised rows and outputs lie in a temporary folder, so that OUTPUT_FOLDER can be copied or
+cleared of folders while a run works.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -39,9 +41,14 @@ LAST_LINES = 15
 
 
 def start(
-    name: str, repeat: int, inputs: Path, folder: Path, parsed: argparse.Namespace
+    name: str, repeat: int, folder: Path, work: Path, parsed: argparse.Namespace
 ) -> subprocess.Popen[bytes]:
-    """Start one run; it waits for the lock by itself."""
+    """Start one run; it waits for the lock by itself.
+
+    Args:
+        folder: keeps its log, its YAML and the lines.
+        work: where its tokenised rows and outputs go, in a folder of its own.
+    """
     label, lines = f"{name}.{repeat}", str(folder / "speed.jsonl")
     environment = os.environ | QUIET | {"SPEED_NAME": label, "SPEED_OUTPUT": lines}
     environment |= {
@@ -55,14 +62,14 @@ def start(
     if name == PEAK:
         command = ["benchmarks.training.peak", lines, *(["--size", "256"] if parsed.cpu else [])]
     elif name == PLAIN:
-        command = ["benchmarks.training.plain_peft", str(inputs), lines]
+        command = ["benchmarks.training.plain_peft", str(parsed.inputs), lines]
         command += ["--rows", "2", "--length", "64"] if parsed.cpu else []
     else:
         run = RUNS[name]
         if run.get("whole"):
             environment["SPEED_WHOLE"] = "1"
         changes = run["change"] | ({} if run.get("whole") else {"max_steps": MAX_STEPS})
-        config = shipped(run["yaml"], inputs, folder / label, changes)
+        config = shipped(run["yaml"], parsed.inputs, work / label, changes)
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
         path = folder / f"{label}.yaml"
         path.write_text(yaml.safe_dump(for_cpu(config) if parsed.cpu else config, sort_keys=False))
@@ -87,7 +94,7 @@ def wanted(parsed: argparse.Namespace) -> list[tuple[str, int]]:
     ]
 
 
-def run_all(parsed: argparse.Namespace) -> None:
+def run_all(parsed: argparse.Namespace, work: Path) -> None:
     """Run what is missing, at most `--at-once` processes at a time."""
     parsed.output.mkdir(parents=True, exist_ok=True)
     waiting = wanted(parsed)
@@ -100,7 +107,7 @@ def run_all(parsed: argparse.Namespace) -> None:
             waiting = []
         while waiting and len(running) < parsed.at_once:
             name, repeat = waiting.pop(0)
-            running[f"{name}.{repeat}"] = start(name, repeat, parsed.inputs, parsed.output, parsed)
+            running[f"{name}.{repeat}"] = start(name, repeat, parsed.output, work, parsed)
         time.sleep(0.5)
         for label in [label for label, process in running.items() if process.poll() is not None]:
             code = running.pop(label).returncode
@@ -133,7 +140,8 @@ def main() -> None:
         if not parsed.inputs or not parsed.output:
             parser.error("INPUTS and OUTPUT_FOLDER, or --table OUTPUT_FOLDER")
         parsed.inputs, parsed.output = parsed.inputs.absolute(), parsed.output.absolute()
-        run_all(parsed)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+            run_all(parsed, Path(work))
     print(
         table(
             parsed.table or parsed.output,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 PLAIN, PEAK = "plain_peft", "peak"
@@ -13,8 +13,8 @@ MEASURED_PEAK, PAPER_PEAK = 790.0, 989.0
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a folder's speed.jsonl; none where nothing was measured."""
-    path = folder / "speed.jsonl"
+    """The lines of a folder's speed.jsonl, or of such a file; none where nothing was measured."""
+    path = folder if folder.is_file() else folder / "speed.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
@@ -22,9 +22,10 @@ def table(folder: Path, against: dict[str, str]) -> str:
     """Markdown: each run's mean tokens/s over its repeats, range, shares of three peaks, memory, and its loss curve.
 
     Columns: run, card, runs, tokens/s without padding (mean), lowest to highest, times plain PEFT, TFLOP/s (4 x parameters
-    x tokens) as a share of the matrix product measured beside it, of 790 and of 989, packing's fill, peak GiB reserved,
-    seconds from the load to the first step, first and last loss, and the greatest difference from the loss of the run
-    named in `against` over the steps that both took.
+    x tokens) as a share of the matrix product measured beside it, of 790 and of 989, tokens/s by the median step (robust to a
+    machine that does other work; the mean of the repeats), packing's fill, peak GiB reserved, seconds from the load to the
+    first step, first and last loss, and the greatest difference from the loss of the run named in `against` over the steps
+    that both took, or between the first two repeats where there is none.
 
     Args:
         against: run -> the run of the same rows in the same steps.
@@ -32,16 +33,16 @@ def table(folder: Path, against: dict[str, str]) -> str:
     lines = lines_of(folder)
     peak = next((line["peak_tflops"] for line in lines if line["name"] == PEAK), None)
     speeds: dict[str, list[dict[str, Any]]] = {}
-    losses: dict[str, list[float]] = {}
+    losses: dict[str, list[list[float]]] = {}
     for line in lines:
         name = line["name"].rsplit(".", 1)[0]
         if "losses" in line:
-            losses.setdefault(name, line["losses"])
+            losses.setdefault(name, []).append(line["losses"])
         elif "tokens_per_s" in line:
             speeds.setdefault(name, []).append(line)
     plain = mean(line["tokens_per_s"] for line in speeds[PLAIN]) if PLAIN in speeds else None
     out = [f"Matrix product measured beside the runs: {peak or 'none'} TFLOP/s", ""]
-    head = "run, card, runs, tokens/s, range, x plain PEFT, of measured, of 790, of 989, fill, peak GiB, start s, loss, loss against"
+    head = "run, card, runs, tokens/s, range, x plain PEFT, of measured, of 790, of 989, by median step, fill, peak GiB, start s, loss, loss against"
     out += ["| " + " | ".join(head.split(", ")) + " |", "| --- " * len(head.split(", ")) + "|"]
     for name, found in speeds.items():
         rates = [line["tokens_per_s"] for line in found]
@@ -53,22 +54,36 @@ def table(folder: Path, against: dict[str, str]) -> str:
             f"{min(rates):,.0f} to {max(rates):,.0f}",
             f"{mean(rates) / plain:.2f}" if plain else "",
             *shares,
+            _by_median_step(found),
         ]
         row += [
             f"{mean(line['fill'] for line in found):.3f}",
             f"{max(line['peak_gib'] for line in found):.1f}",
         ]
-        row += [f"{mean(starts):.0f}" if starts else "", _ends(losses.get(name, []))]
+        row += [f"{mean(starts):.0f}" if starts else "", _ends(losses.get(name, [[]])[0])]
         out.append("| " + " | ".join([*row, _difference(name, against.get(name), losses)]) + " |")
     return "\n".join(out)
+
+
+def _by_median_step(found: list[dict[str, Any]]) -> str:
+    """The last `steps` gaps between the ends of steps are the measured ones."""
+    rates = [line["tokens_per_s"] * line["seconds"] / line["steps"] / median(line["step_s"][-line["steps"] :])
+             for line in found if line.get("step_s")]  # fmt: skip
+    return f"{mean(rates):,.0f}" if rates else ""
 
 
 def _ends(losses: list[float]) -> str:
     return f"{losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)}" if losses else ""
 
 
-def _difference(name: str, other: str | None, losses: dict[str, list[float]]) -> str:
-    if not other or name not in losses or other not in losses:
+def _difference(name: str, other: str | None, losses: dict[str, list[list[float]]]) -> str:
+    curves, words = (
+        [found[0] for found in (losses.get(name), losses.get(other or "")) if found],
+        f"from {other}",
+    )
+    if not other:
+        curves, words = losses.get(name, [])[:2], "between repeats"
+    if len(curves) < 2:
         return ""
-    both = list(zip(losses[name], losses[other], strict=False))
-    return f"{max(abs(one - two) for one, two in both):.4f} from {other} over {len(both)} steps"
+    both = list(zip(*curves, strict=False))
+    return f"{max(abs(one - two) for one, two in both):.4f} {words} over {len(both)} steps"

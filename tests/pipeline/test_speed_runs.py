@@ -1,11 +1,13 @@
 """The speed benchmark's runs: each changes a shipped YAML by keys that it or a sibling holds, and its table counts as it says."""
 
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from benchmarks.training import speed
 from benchmarks.training.settings import shipped
 from benchmarks.training.speed import RUNS
 from benchmarks.training.speed_table import table
@@ -29,17 +31,38 @@ def test_a_run_changes_known_keys_of_a_shipped_file(name: str, tmp_path: Path) -
 
 
 def test_the_table_divides_by_what_was_measured_beside(tmp_path: Path) -> None:
-    speed = {"device": "card", "fill": 1.0, "peak_gib": 10.0, "tflops": 400.0}
+    shared = {"device": "card", "fill": 1.0, "peak_gib": 10.0, "tflops": 400.0}
     lines = [
         {"name": "peak", "device": "card", "peak_tflops": 800.0},
-        {"name": "plain_peft", "tokens_per_s": 100.0} | speed,
-        {"name": "fast.0", "tokens_per_s": 300.0} | speed,
-        {"name": "fast.1", "tokens_per_s": 500.0} | speed,
+        {"name": "plain_peft", "tokens_per_s": 100.0} | shared,
+        {"name": "fast.0", "tokens_per_s": 300.0, "seconds": 4.0, "steps": 3, "step_s": [9.0, 1.0, 2.0, 1.0]}
+        | shared,
+        {"name": "fast.1", "tokens_per_s": 500.0} | shared,
         {"name": "fast.0", "losses": [3.0, 2.0, 1.0]},
-        {"name": "slow.0", "tokens_per_s": 50.0} | speed,
+        {"name": "slow.0", "tokens_per_s": 50.0} | shared,
         {"name": "slow.0", "losses": [3.0, 2.25]},
+        {"name": "fast.1", "losses": [3.0, 2.125]},
     ]
     (tmp_path / "speed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     rows = {line.split(" | ")[0].strip("| "): line for line in table(tmp_path, {"slow": "fast"}).splitlines()}
-    assert "| 400 | 300 to 500 | 4.00 | 0.500 | 0.506 | 0.404 |" in rows["fast"]
+    assert "| 400 | 300 to 500 | 4.00 | 0.500 | 0.506 | 0.404 | 400 |" in rows["fast"]
     assert "0.2500 from fast over 2 steps" in rows["slow"]
+    assert "0.1250 between repeats over 2 steps" in rows["fast"]
+    assert table(tmp_path / "speed.jsonl", {"slow": "fast"}) == table(tmp_path, {"slow": "fast"})
+
+
+def test_a_run_works_outside_the_folder_that_keeps_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clearing the results folder of folders once took the rows from under a run."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(speed.subprocess, "Popen", lambda command, **_: commands.append(command))
+    kept, work = tmp_path / "kept", tmp_path / "work"
+    kept.mkdir()
+    parsed = Namespace(inputs=tmp_path, cpu=False, profile=None, warm_up=1, measured=1)
+    for name in ("fast", "lora"):
+        speed.start(name, 0, kept, work, parsed)
+    configs = [yaml.safe_load((kept / f"{name}.0.yaml").read_text()) for name in ("fast", "lora")]
+    folders = [Path(config[key]) for config in configs for key in ("dataset_prepared_path", "output_dir")]
+    assert len({*folders}) == 4 and all(folder.is_relative_to(work) for folder in folders)
+    assert not [path for path in kept.iterdir() if path.is_dir()]
