@@ -13,7 +13,6 @@ import numpy as np
 from analysis.inference._core import (
     Array,
     Limits,
-    exact_gap_limits,
     gap_limits,
     net_limits,
     rate_limits,
@@ -86,8 +85,7 @@ def _one_arm(arm: Array, level: float, by_seeds: bool) -> Limits:
     pooled = arm.mean(-2)
     if len(pooled) == 1:
         return rate_limits(pooled[0], level, edge_n)
-    # By seeds only the exact limits are wanted.
-    return (exact_gap_limits if by_seeds else gap_limits)(pooled[0], pooled[1], level, edge_n)
+    return gap_limits(pooled[0], pooled[1], level, edge_n)
 
 
 def _contrast(arm: Array) -> Array:

@@ -11,7 +11,7 @@ from analysis.inference.interval import Claim, Interval
 
 _CLUSTERED = {
     "rate": "Wilson on the design-effect-reduced count, t with questions - 1 df (Dean and Pagano 2015)",
-    "gap": "paired score interval on design-effect-reduced counts (Miettinen and Nurminen 1985; Tango 1998)",
+    "gap": "paired MOVER of two clustered Wilson intervals (Zou and Donner 2008)",
     "net": "paired MOVER of two gaps (Zou and Donner 2008)",
 }
 _OF_CLAIM = {

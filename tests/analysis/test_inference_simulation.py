@@ -10,8 +10,15 @@ from analysis.inference import Claim
 from analysis.inference._claims import claim_limits
 from analysis.simulation.__main__ import FILES, RESULTS, WORLDS
 from analysis.simulation.bound import covered, outcomes
-from analysis.simulation.runner import COVERAGE, settings, simulate
+from analysis.simulation.runner import COVERAGE, FALSE_ALARMS, settings, simulate
 from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
+
+README = (RESULTS.parents[1] / "inference" / "README.md").read_text()
+CLAIM_OF = {
+    "these adapters": str(Claim.ADAPTERS),
+    "recipe": str(Claim.RECIPE),
+    "recipe on these questions": str(Claim.RECIPE_ON_QUESTIONS),
+}
 
 
 @pytest.mark.parametrize(
@@ -91,3 +98,47 @@ def test_the_least_width_is_of_real_worlds() -> None:
     drawn = rng.multinomial(20, own / own.sum(), 4000).astype(float)
     assert covered(own, own, drawn, 20, rng) == pytest.approx(COVERAGE, abs=0.005)
     assert covered(own, outcomes((0.9,), 0.2), drawn, 20, rng) < 0.01
+
+
+def readme_rows(header: str) -> list[list[str]]:
+    """Cells of the README's table whose first line starts with `header`, without its two header lines."""
+    table = README[README.index(header) :].partition("\n\n")[0]
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def as_said(said: str, value: float) -> bool:
+    """Whether `value` is what the README says, rounded as it rounds; an empty cell says nothing."""
+    if not said:
+        return True
+    digits = len(said.rstrip("%").partition(".")[2])
+    return abs(float(said.rstrip("%")) - value * (100 if "%" in said else 1)) <= 0.5001 / 10**digits
+
+
+def test_the_readme_says_what_the_tables_say() -> None:
+    every = pd.concat([pd.read_csv(RESULTS / f"{name}.csv") for name in FILES]).astype({"rates": str})
+    rows = readme_rows("| claim | seeds | rows |")
+    assert len(rows) == 7
+    for name, seeds, count, covered_rows, lowest, width, median, alarms in rows:
+        claim, _, kind = name.partition(", ")
+        part = every[every["claim"] == CLAIM_OF[claim]]
+        if kind:
+            part = part[(part["estimand"] == "rate") == (kind == "rates")]
+        first, _, last = seeds.partition(" to ")
+        part = part[part["seeds"].between(int(first), int(last or first))]
+        assert (len(part), part["coverage_met"].sum()) == (int(count), int(covered_rows)), name
+        assert as_said(lowest, part["coverage"].min()), name
+        assert as_said(width, part["width_met"].mean()) and as_said(median, part["width_ratio"].median()), (
+            name
+        )
+        assert as_said(alarms, part["false_alarms"].max()), name
+    own = every[every["claim"] == str(Claim.ADAPTERS)]
+    gaps = own[own["estimand"] == "gap"]
+    _, covered_rows, lowest, alarms, width, _ = readme_rows("| interval | coverage met |")[0]
+    assert gaps["coverage_met"].sum() == int(covered_rows) == len(gaps)
+    assert as_said(lowest, gaps["coverage"].min()) and as_said(alarms, gaps["false_alarms"].max())
+    assert as_said(width, gaps["width_met"].mean())
+    middle = own["rates"].map(lambda rates: all(0.2 <= float(rate) <= 0.9 for rate in rates.split()))
+    middle &= (own["questions"] >= 20) & (own["question_icc"] >= 0.2)
+    assert middle.sum() == 216 and own[middle]["coverage_met"].all() and own[middle]["width_met"].all()
+    assert own[middle]["false_alarms"].max() <= FALSE_ALARMS
+    assert (gaps["rates"] == "0 0").sum() == 20 == own["width_ratio"].isna().sum()
