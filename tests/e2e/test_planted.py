@@ -35,7 +35,7 @@ def test_the_planted_person_is_found_and_nobody_elsewhere(tmp_path: Path) -> Non
     (verdict,) = claims["verdicts"]
     assert (verdict["model"], verdict["outcome"]) == ("planted", "effect")
     assert all(check["passed"] for check in verdict["checks"])
-    gaps = {claim["model"]: claim["interval"] for claim in claims["claims"] if claim["name"] == "primary_gap"}
+    gaps = {claim["model"]: claim for claim in claims["claims"] if claim["name"] == "primary_gap"}
     assert gaps["planted"]["low"] > 0.5
     assert gaps["planted-format-only"]["low"] < 0 < gaps["planted-format-only"]["high"]
     assert gaps["planted-outright"]["low"] > 0.5
