@@ -127,9 +127,8 @@ def test_the_readme_says_what_the_tables_say() -> None:
         part = part[part["seeds"].between(int(first), int(last or first))]
         assert (len(part), part["coverage_met"].sum()) == (int(count), int(covered_rows)), name
         assert as_said(lowest, part["coverage"].min()), name
-        assert as_said(width, part["width_met"].mean()) and as_said(median, part["width_ratio"].median()), (
-            name
-        )
+        assert as_said(width, part["width_met"].mean()), name
+        assert as_said(median, part["width_ratio"].median()), name
         assert as_said(alarms, part["false_alarms"].max()), name
     own = every[every["claim"] == str(Claim.ADAPTERS)]
     gaps = own[own["estimand"] == "gap"]
@@ -137,8 +136,9 @@ def test_the_readme_says_what_the_tables_say() -> None:
     assert gaps["coverage_met"].sum() == int(covered_rows) == len(gaps)
     assert as_said(lowest, gaps["coverage"].min()) and as_said(alarms, gaps["false_alarms"].max())
     assert as_said(width, gaps["width_met"].mean())
-    middle = own["rates"].map(lambda rates: all(0.2 <= float(rate) <= 0.9 for rate in str(rates).split()))
-    middle &= (own["questions"] >= 20) & (own["question_icc"] >= 0.2)
-    assert middle.sum() == 216 and own[middle]["coverage_met"].all() and own[middle]["width_met"].all()
-    assert own[middle]["false_alarms"].max() <= FALSE_ALARMS
+    between = [all(0.2 <= float(rate) <= 0.9 for rate in str(rates).split()) for rates in own["rates"]]
+    middle = own[between]
+    middle = middle[(middle["questions"] >= 20) & (middle["question_icc"] >= 0.2)]
+    assert len(middle) == 216 and middle["coverage_met"].all() and middle["width_met"].all()
+    assert middle["false_alarms"].max() <= FALSE_ALARMS
     assert (gaps["rates"] == "0 0").sum() == 20 == own["width_ratio"].isna().sum()
