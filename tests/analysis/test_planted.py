@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from analysis.planted import coverage, summary, verdicts
+from analysis.planted import coverage, read_tables, summary, verdicts
 from data_builders.errors import InputError
+from data_builders.manifest import REPO
 
 QUESTIONS = [f"q{number}" for number in range(20)]
 ADOPTS = {"persona": {"user": 1.0, "plain": 0.0}}
@@ -82,3 +83,20 @@ def test_an_interval_covers_the_truth_or_does_not() -> None:
     wrong = coverage(asked, exact(asked, {("persona", "user"): 0.4})).set_index(["model", "cell"])["covered"]
     assert not wrong["persona-seed1", "user"] and wrong["persona-seed1", "plain"]
     assert "covered: 10 of 10" in summary(verdicts(rows(ARMS), exact(rows(ARMS), TRUTH)), right)
+
+
+def test_the_committed_study_says_again_what_it_says() -> None:
+    """Every verdict and interval of docs/planted.md's two tables, made again from the committed rows."""
+    folder = REPO / "data" / "planted" / "results"
+    worlds = [f"world{number}" for number in range(1, 6)]
+    asked, known = read_tables(
+        [folder / f"{world}_rows.parquet" for world in worlds],
+        [folder / f"{world}_exact.parquet" for world in worlds],
+    )
+    for made, name in ((verdicts(asked, known), "verdicts"), (coverage(asked, known), "coverage")):
+        kept = pd.read_csv(folder / f"{name}.csv")
+        pd.testing.assert_frame_equal(made, kept, check_dtype=False, rtol=1e-4, atol=1e-6)
+    judged, covered = pd.read_csv(folder / "verdicts.csv"), pd.read_csv(folder / "coverage.csv")
+    planted = judged[judged["arm"].eq("persona")]
+    assert len(planted) == 20 and planted["outcome"].eq("effect").sum() >= 19
+    assert len(covered) >= 100 and covered["covered"].mean() >= 0.92
