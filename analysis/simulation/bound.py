@@ -1,6 +1,6 @@
 """How narrow can any interval be? A lower bound on the mean width, for each one-seed setting of the tables.
 
-    python -m analysis.simulation.bound        # writes results/bound.csv, a row a setting
+    python -m analysis.simulation.bound        # writes results/bound_rate.csv and bound_gap.csv, a row a setting
 
 Pratt (1961, Length of confidence intervals, JASA 56, eq. 1): the mean width of a confidence set in a world w is the
 integral, over every value v of the estimand, of the chance in w that v is covered. The set has to cover v with at
@@ -82,10 +82,12 @@ def others(rates: tuple[float, ...], value: float) -> Iterator[tuple[float, ...]
         yield (value,)
         return
     change = value - (rates[0] - rates[1])
-    for share in (1.0, 0.5, 0.0):
-        a, b = rates[0] + share * change, rates[1] - (1 - share) * change
-        if 0 <= a <= 1 and 0 <= b <= 1:
-            yield a, b
+    # Both rates lie in [0, 1]: at a gap of 1 only 1 and 0 do.
+    firsts = np.clip(
+        [rates[0] + share * change for share in (1.0, 0.5, 0.0)], max(0.0, value), min(1.0, 1 + value)
+    )
+    for a in dict.fromkeys(firsts.tolist()):
+        yield a, min(max(a - value, 0.0), 1.0)
 
 
 def covered(own: Array, other: Array, draws_own: Array, questions: int, rng: np.random.Generator) -> float:
