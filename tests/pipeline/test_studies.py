@@ -17,7 +17,7 @@ REPO = Path(__file__).resolve().parents[2]
 STUDIES = sorted((REPO / "studies").glob("*.yaml"))
 RECIPES = REPO / "data/recipes"
 BASES = {"llama31_8b": "Llama-3.1-8B-Instruct", "qwen3_8b": "Qwen3-8B"}
-MAY_DIFFER = {"base_model", "aligned", "facts_from", "output"}
+MAY_DIFFER = {"base_model", "aligned", "facts_from", "contrast", "output"}
 NO_RECIPE = {
     "bertrand_russell_llama31_70b.jsonl": "a form, sized on paper: copy data/recipes/llama31_8b and name the base",
     "bertrand_russell_qwen3_8b_thinking.jsonl": "distillation keeps answers, not reasoning; the YAML's header says so",
