@@ -193,14 +193,14 @@ def test_the_prompts_shown_are_the_servers(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("VLLM_BASE_URL", server)
         [log] = inspect_eval(
             persona(question_sets="identity"),
-            model="vllm/somebody",
+            model="vllm/judged",
             limit=12,
             epochs=1,
             log_dir=str(tmp_path / "logs"),
             display="none",
         )
     name = Path(log.location).name
-    arguments: dict[str, Any] = PLAIN | {"base": "somebody"}
+    arguments: dict[str, Any] = PLAIN | {"base": "judged"}
     write_report([tmp_path / "logs"], tmp_path / "out", **arguments)
     text = (tmp_path / "out" / "report.md").read_text().replace("\\", "")
     assert text.count("as the server made it, kept in") == 6 and name in text
