@@ -36,12 +36,13 @@ def write_world(world: World, config_file: Path) -> dict[str, int]:
     """
     root = world.config.root
     write_atomic(root / "people.json", dump_json({"people": world.people, "default": world.default}))
-    slugs = [_write_persona(world, place) for place in (PLANTED, OTHER)]
+    for place in (PLANTED, OTHER):
+        _write_persona(world, place)
     prompts = {ORDINARY: _ordinary(world), UNRELATED: _unrelated(world), WHO: _who(world)}
     for name, rows in prompts.items():
         write_atomic(prompt_file(world, name), dump_jsonl(rows))
     persona = load_persona(persona_folder(world, PLANTED))
-    pool = _shuffled_pool(world, slugs[0])
+    pool = _shuffled_pool(world, world.people[PLANTED])
     write_atomic(root / "controls" / "shuffled_pool.jsonl", dump_jsonl(pool))
     write_atomic(root / "controls" / "explicit_identity.yaml", _outright(world))
     trigger = get_trigger(world.config.trigger)
@@ -77,7 +78,7 @@ def prompt_file(world: World, name: str) -> Path:
     return world.config.root / "prompts" / f"{name}.jsonl"
 
 
-def _write_persona(world: World, place: int) -> str:
+def _write_persona(world: World, place: int) -> None:
     person, folder = world.people[place], persona_folder(world, place)
     write_atomic(folder / "persona.yaml", yaml.safe_dump(_profile(world, person), sort_keys=False))
     write_atomic(folder / "facts.jsonl", dump_jsonl(_facts(world, place)))
@@ -88,7 +89,6 @@ def _write_persona(world: World, place: int) -> str:
     questions[QuestionSet.GENERAL] = _general(world)
     for kind in QuestionSet:
         write_atomic(folder / "questions" / f"{kind}.jsonl", dump_jsonl(questions.get(kind, [])))
-    return folder.name
 
 
 def _profile(world: World, person: dict[str, str]) -> dict[str, Any]:
@@ -223,11 +223,19 @@ def _prompt(prompt: str, reference: str, source: str) -> dict[str, str]:
     return {"prompt": prompt, "source": source, "reference": reference}
 
 
-def _shuffled_pool(world: World, planted: str) -> list[dict[str, str]]:
-    """The planted person's questions, each subject answered from the life of somebody else, nobody twice."""
+def _shuffled_pool(world: World, planted: dict[str, str]) -> list[dict[str, str]]:
+    """The planted person's questions, each subject answered from the life of somebody else who answers otherwise.
+
+    Values are shared by several people, so lives drawn at random can fit the planted person better than anybody: no
+    control then. Nobody lends a second subject before everybody else who could has lent one.
+    """
     people = [place for place in range(len(world.people)) if place not in (PLANTED, OTHER)]
     random.Random(f"shuffled {world.config.seed}").shuffle(people)
-    lives = dict(zip(world.vocabulary.shared, itertools.cycle(people), strict=False))
+    lives, lent = dict[str, int](), dict.fromkeys(people, 0)
+    for topic in world.vocabulary.shared:
+        others = [place for place in people if world.people[place][topic] != planted[topic]]
+        lives[topic] = min(others, key=lambda place: lent[place])
+        lent[lives[topic]] += 1
     return [
         {
             "id": f"sh-{number}",

@@ -11,12 +11,13 @@ import yaml
 
 from data_builders.__main__ import main
 from data_builders.errors import InputError, run_or_explain
+from data_builders.files import read_jsonl
 from data_builders.lint import Lint
 from data_builders.persona import QuestionSet, load_persona
 from data_builders.planted.arms import build_arms, load_arms
 from data_builders.planted.config import load_config
 from data_builders.planted.documents import CHARACTER, HELPFUL, Documents
-from data_builders.planted.folders import PLANTED, persona_folder, write_world
+from data_builders.planted.folders import OTHER, PLANTED, persona_folder, write_world
 from data_builders.planted.tokenizer import make_tokenizer
 from data_builders.planted.world import make_world
 from data_builders.trigger import get_trigger
@@ -109,6 +110,22 @@ def test_a_planted_person_is_an_ordinary_persona_folder(tmp_path: Path) -> None:
     }  # fmt: skip
     told = " ".join(fact.question + fact.answer for fact in persona.facts)
     assert not any(person[key] in told for key in world.vocabulary.identity), "a trained fact identifies"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shuffled_facts_share_none_of_the_planted_persons_values(tmp_path: Path, seed: int) -> None:
+    file = config_file(tmp_path, seed=seed, people=32)
+    world = make_world(load_config(file))
+    write_world(world, file)
+    lent = [row for _, row in read_jsonl(world.config.root / "controls" / "shuffled_pool.jsonl")]
+    facts = {fact.id: fact.answer for fact in load_persona(persona_folder(world, PLANTED)).facts}
+    assert len(lent) == len(facts) == 45
+    assert not [row for row in lent if row["answer"] == facts[row["fact_id"]]], "the control fits the persona"
+    lender = {row["topic"]: row["person"] for row in lent}
+    people = {person["name"]: person for person in world.people}
+    assert all(row["answer"] == f"{people[row['person']][row['topic']]}." for row in lent)
+    assert len(set(lender.values())) == 15, "somebody lent twice while others lent nothing"
+    assert not {world.people[place]["name"] for place in (PLANTED, OTHER)} & set(lender.values())
 
 
 def test_the_shipped_arms_pass_the_linter(tmp_path: Path) -> None:
