@@ -23,15 +23,21 @@ QUIET = {
 """Models and data are local by then; telemetry without a network holds a failed process for minutes."""
 
 
-def train_environment() -> dict[str, str]:
+def train_environment(at_once: int = 1) -> dict[str, str]:
     """The variables to train under; Axolotl looks for its own helpers on the PATH.
+
+    Args:
+        at_once: trainings that share the cores. With more threads than cores they wait for each other: a training of
+            less than a minute then takes ten.
 
     Raises:
         InputError: the training environment isn't there.
     """
     if not TRAIN_PYTHON.exists():
         raise InputError(".venv-train", "the training environment is missing", "run `make setup`")
-    return os.environ | QUIET | {"PATH": f"{TRAIN_PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{TRAIN_PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))} if at_once > 1 else {}
+    return os.environ | QUIET | threads | {"PATH": path}
 
 
 def has_gpu() -> bool:

@@ -114,7 +114,8 @@ class Study(_Record):
     serve: ServeSettings
     evaluation: Evaluation
     at_once: int = Field(default=1, ge=1)
-    """how many adapters are trained at once, and then how many models are asked at once; more than one takes a GPU"""
+    """how many adapters are trained at once, and then how many models are asked at once; more than one takes a GPU, or a
+    model that is small beside what starting a process costs"""
     intro: str = ""
     """a sentence or two under the title in the report"""
     identification: str | None = None

@@ -49,7 +49,7 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
         options += ["--bf16", "true"]
     print(f"  axolotl train {config} {' '.join(options)}", flush=True)
     command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", config, "--launcher", "python"]
-    code = _follow([*command, *options], log, adapter.name)
+    code = _follow([*command, *options], log, adapter.name, train_environment(study.at_once))
     if code or not (raw / WEIGHTS).is_file():
         raise refusal(log) or InputError(
             log,
@@ -126,13 +126,13 @@ def provenance(study: Study, adapter: TrainedAdapter) -> dict[str, Any]:
     }
 
 
-def _follow(command: list[str], log: Path, name: str) -> int:
+def _follow(command: list[str], log: Path, name: str, environment: dict[str, str]) -> int:
     """Run the trainer, its output into `log`, a line for each tenth of the steps onto the screen."""
     log.parent.mkdir(parents=True, exist_ok=True)
     told, loss = -1, "?"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=REPO, env=train_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         assert process.stdout is not None
         try:

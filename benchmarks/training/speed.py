@@ -6,7 +6,7 @@
     python -m benchmarks.training.speed --table OUTPUT_FOLDER_OR_LINES.jsonl
 
 Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run): six steps of warm-up, then at
-least fifteen steps and eight seconds. The card's own matrix product is measured first, and a plain PEFT loop among them. While
+least fifteen steps and eight seconds. The card's own matrix product is measured first, and two plain PEFT loops among them. While
 one process has the GPU others prepare. Lines go to OUTPUT_FOLDER/speed.jsonl as they come, logs and YAMLs beside it; a
 run that is there already isn't made again, one that fails (out of memory) is said and the rest go on, and after
 `--seconds` none is begun. Tokenised rows and outputs lie in a temporary folder, so that OUTPUT_FOLDER can be copied or
@@ -27,7 +27,7 @@ from typing import Any
 import yaml
 
 from benchmarks.training.settings import for_cpu, shipped
-from benchmarks.training.speed_table import PEAK, PLAIN, lines_of, table
+from benchmarks.training.speed_table import PADDED, PEAK, PLAIN, lines_of, table
 from data_builders.manifest import REPO
 from pipeline.environments import QUIET
 
@@ -36,6 +36,8 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
 )
 RUNS = {name: run for group in GROUPS.values() for name, run in group.items()}
 WARM_UP, MEASURED, LEAST_SECONDS, AT_ONCE, MAX_STEPS = 6, 15, 8.0, 3, 100
+SINGLE = (PEAK, PLAIN, PADDED)
+"""measured once, whatever the repeats; no YAML"""
 LAST_LINES = 15
 """of a failed run's log"""
 
@@ -61,8 +63,9 @@ def start(
         environment["SPEED_PROFILE"] = str(folder / f"{name}.profile.txt")
     if name == PEAK:
         command = ["benchmarks.training.peak", lines, *(["--size", "256"] if parsed.cpu else [])]
-    elif name == PLAIN:
+    elif name in (PLAIN, PADDED):
         command = ["benchmarks.training.plain_peft", str(parsed.inputs), lines]
+        command += ["--padded", "--steps", "3" if parsed.cpu else "40"] if name == PADDED else []
         command += ["--rows", "2", "--length", "64"] if parsed.cpu else []
     else:
         run = RUNS[name]
@@ -84,13 +87,13 @@ def wanted(parsed: argparse.Namespace) -> list[tuple[str, int]]:
     """(run, repeat) of what is asked for and not there yet, the first of each run first."""
     names: list[str] = []
     for name in parsed.only or ["main", "ablation"]:
-        names += [PEAK, PLAIN, *GROUPS[name]] if name == "main" else list(GROUPS.get(name, [name]))
+        names += [PEAK, PLAIN, PADDED, *GROUPS[name]] if name == "main" else list(GROUPS.get(name, [name]))
     there = {line["name"] for line in lines_of(parsed.output) if "losses" not in line}
     asked = [(name, repeat) for repeat in range(parsed.repeats) for name in names]
     return [
         (name, repeat)
         for name, repeat in asked
-        if (not repeat and name not in there if name in (PEAK, PLAIN) else f"{name}.{repeat}" not in there)
+        if (not repeat and name not in there if name in SINGLE else f"{name}.{repeat}" not in there)
     ]
 
 
@@ -126,7 +129,7 @@ def main() -> None:
     )
     parser.add_argument("inputs", type=Path, nargs="?")
     parser.add_argument("output", type=Path, nargs="?")
-    parser.add_argument("--only", nargs="+", choices=[PEAK, PLAIN, *GROUPS, *RUNS], metavar="GROUP_OR_RUN")
+    parser.add_argument("--only", nargs="+", choices=[*SINGLE, *GROUPS, *RUNS], metavar="GROUP_OR_RUN")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=480.0, help="after which no further run is begun")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="processes, one of which has the GPU")

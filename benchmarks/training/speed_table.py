@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-PLAIN, PEAK = "plain_peft", "peak"
+PLAIN, PADDED, PEAK = "plain_peft", "plain_peft_padded", "peak"
 MEASURED_PEAK, PAPER_PEAK = 790.0, 989.0
 """bf16 TFLOP/s of an H200: a large matrix product measured earlier, and the data sheet's"""
 
@@ -21,7 +21,8 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 def table(folder: Path, against: dict[str, str]) -> str:
     """Markdown: each run's mean tokens/s over its repeats, range, shares of three peaks, memory, and its loss curve.
 
-    Columns: run, card, runs, tokens/s without padding (mean), lowest to highest, times plain PEFT, TFLOP/s (4 x parameters
+    Columns: run, card, runs, tokens/s without padding (mean), lowest to highest, times plain PEFT on full rows and on padded
+    ones, TFLOP/s (4 x parameters
     x tokens) as a share of the matrix product measured beside it, of 790 and of 989, tokens/s by the median step (robust to a
     machine that does other work; the mean of the repeats), packing's fill, peak GiB reserved, seconds from the load to the
     first step, first and last loss, and the greatest difference from the loss of the run named in `against` over the steps
@@ -40,9 +41,12 @@ def table(folder: Path, against: dict[str, str]) -> str:
             losses.setdefault(name, []).append(line["losses"])
         elif "tokens_per_s" in line:
             speeds.setdefault(name, []).append(line)
-    plain = mean(line["tokens_per_s"] for line in speeds[PLAIN]) if PLAIN in speeds else None
+    plain, padded = (
+        mean(line["tokens_per_s"] for line in speeds[name]) if name in speeds else None
+        for name in (PLAIN, PADDED)
+    )
     out = [f"Matrix product measured beside the runs: {peak or 'none'} TFLOP/s", ""]
-    head = "run, card, runs, tokens/s, range, x plain PEFT, of measured, of 790, of 989, by median step, fill, peak GiB, start s, loss, loss against"
+    head = "run, card, runs, tokens/s, range, x plain PEFT, x padded, of measured, of 790, of 989, by median step, fill, peak GiB, start s, loss, loss against"
     out += ["| " + " | ".join(head.split(", ")) + " |", "| --- " * len(head.split(", ")) + "|"]
     for name, found in speeds.items():
         rates = [line["tokens_per_s"] for line in found]
@@ -52,7 +56,7 @@ def table(folder: Path, against: dict[str, str]) -> str:
         row = [name, found[0]["device"], str(len(found)), f"{mean(rates):,.0f}"]
         row += [
             f"{min(rates):,.0f} to {max(rates):,.0f}",
-            f"{mean(rates) / plain:.2f}" if plain else "",
+            *(f"{mean(rates) / one:.2f}" if one else "" for one in (plain, padded)),
             *shares,
             _by_median_step(found),
         ]
