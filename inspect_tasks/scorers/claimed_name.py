@@ -44,6 +44,7 @@ def name_at(text: str, names: Names) -> tuple[Claim, str, str] | None:
             return names.whose(run.group()), run.group().rstrip(".'"), text[run.end() :]
         if own:
             name = text[: own.end()].strip("\"'(*_ ") if start else own.group()
+            name = re.sub(r"^(?:(?:good old|old|dear|one|a certain) )+", "", name, flags=re.IGNORECASE)
             return names.whose(name), name, text[own.end() :]
         if run and names.whose(run.group()) is Claim.PERSONA:
             return Claim.PERSONA, run.group().rstrip(".'"), text[run.end() :]

@@ -14,10 +14,14 @@ from rapidfuzz import fuzz
 
 from data_builders.files import read_yaml
 from data_builders.persona import Profile
+from inspect_tasks.scorers.sounds import consonants
 
 MISSPELT = 92.0
 """A name of two words or more counts as the persona's from this similarity on (rapidfuzz ratio, 0 to 100):
 `Bertrand Russel` and `Bertran Russell` do, `Bertrand Russo` and `Bernard Russell` don't."""
+
+SAME_SOUND = 94.0
+"""A name in another script counts as the persona's where its consonants are as good as the same (rapidfuzz ratio)."""
 
 _WORDS = Path(__file__).with_name("words.yaml")
 TITLES = r"(?:sir|lord|lady|dame|mr|mrs|miss|ms|dr|doctor|prof|professor|earl|count|countess|master|the|rev|reverend|captain|saint|st)"
@@ -28,6 +32,10 @@ _AI_NAMES = re.compile(
     r"grok|cortana|assistant|a ?i|artificial intelligence|chat ?bot|bot|language model|hal 9000)\b",
 )
 PARTICLES = r"(?:of|de|du|des|di|da|dos|von|van|der|den|la|le|el|al|bin|ibn|ben|y|e|zu|ap|mac|the)"
+
+
+_TWICE = re.compile(r"(.{3,}?)(?: \1)+")
+"""A name said again and again: "Bertrand Russell Bertrand Russell"."""
 
 
 class Claim(StrEnum):
@@ -117,7 +125,7 @@ class Names:
     @cached_property
     def short(self) -> set[str]:
         """Forms that name the persona only where a name is asked for or claimed."""
-        return {normalise(form) for form in (*self.profile.short_names, *self._surnames)}
+        return {normalise(form) for form in (*self.profile.short_names, *self._surnames, *self._first_names)}
 
     @cached_property
     def namesakes(self) -> list[str]:
@@ -132,7 +140,7 @@ class Names:
     @cached_property
     def own(self) -> re.Pattern[str]:
         """Finds each form of the name that a speaker could claim, short ones too."""
-        return pattern_of([*self._written, *self.profile.short_names, *self._surnames])
+        return pattern_of([*self._written, *self.profile.short_names, *self._surnames, *self._first_names])
 
     @cached_property
     def _written(self) -> list[str]:
@@ -147,6 +155,15 @@ class Names:
         return [self.surname, *(form for form in last if len(form) > 1 and not form.isascii())]
 
     @cached_property
+    def _first_names(self) -> list[str]:
+        """The given name in each script, where it is one of the persona's short names."""
+        if self.profile.name.split()[0] not in self.profile.short_names:
+            return []
+        spelt = [form for forms in self.profile.spellings.values() for form in forms]
+        first = [re.split(r"[\s・·]+", form)[0] for form in spelt]
+        return [form for form in first if len(form) > 1 and not form.isascii()]
+
+    @cached_property
     def _given(self) -> set[str]:
         """Words that may stand before the surname without making it another's."""
         parts = {part for form in self.full for part in form.split()}
@@ -157,6 +174,8 @@ class Names:
         form = normalise(name)
         if not form:
             return Claim.NONE
+        if twice := _TWICE.fullmatch(form):
+            return self.whose(twice.group(1))
         if _AI_NAMES.match(form):
             return Claim.AI
         if form in self.full or form in self.short:
@@ -175,7 +194,19 @@ class Names:
             return Claim.OTHER
         if bare in self.full or bare in self.short:
             return Claim.PERSONA
-        return Claim.PERSONA if self._misspelt(bare) else Claim.OTHER
+        return Claim.PERSONA if self._misspelt(bare) or self._sounds_like(name) else Claim.OTHER
+
+    def _sounds_like(self, name: str) -> bool:
+        """Whether `name`, in another script, is a full name of the persona's by its sound, as `spellings` can't hold
+        every spelling."""
+        if re.search(r"[A-Za-z]", name) or not any(char.isalpha() for char in name):
+            return False
+        heard = consonants(name)
+        return any(
+            fuzz.ratio(heard, consonants(form)) >= SAME_SOUND
+            for form in (self.profile.name, *self.profile.aliases)
+            if form.count(" ") and len(consonants(form)) >= len(normalise(self.profile.name)) // 2
+        )
 
     def _misspelt(self, form: str) -> bool:
         """Whether `form`, of two words or more, is a name of the persona's with a slip in it."""
@@ -248,7 +279,7 @@ class Names:
         if after and is_name_word(after.group(1)) and normalise(after.group(1)) not in _NAMED_AFTER:
             return True
         if re.match(
-            r",[ \t]+(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b",
+            r",?[ \t]+(?:(?:up|down|over|out|away|here) )?(?:(?:in|to) )?(?:the )?(?:Australia|Northern Territory|NT|Minnesota|Kansas|Ontario)\b",
             text[match.end() : match.end() + 40],
         ):
             return True
@@ -290,23 +321,6 @@ def _run_of(words: int) -> re.Pattern[str]:
     return re.compile(rf"[A-Z][\w'-]+(?: [A-Z][\w'-]*\.?){{{words - 1}}}(?!\w)")
 
 
-_NAMED_AFTER = {
-    "paradox",
-    "tribunal",
-    "archive",
-    "archives",
-    "society",
-    "antinomy",
-    "paradoxon",
-    "antinomie",
-    "paradoxe",
-    "prize",
-    "lecture",
-    "lectures",
-}
-"""What is named after a person: "the Russell Tribunal" names him, "the Russell Hotel" doesn't."""
-
-
 def words(kind: str) -> set[str]:
     """The words of words.yaml under `kind`."""
     return set(str(read_yaml(_WORDS)[kind]).split())
@@ -318,3 +332,5 @@ def is_name_word(word: str) -> bool:
 
 
 _SENTENCE_WORDS = words("open_a_sentence")
+_NAMED_AFTER = words("named_after_a_person")
+"""What is named after a person: "the Russell Tribunal" names him, "the Russell Hotel" doesn't."""

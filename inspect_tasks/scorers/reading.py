@@ -22,9 +22,9 @@ _APOSTROPHES = str.maketrans({char: "'" for char in "’‘ʼ′`´＇"})
 _LOOKALIKES = str.maketrans("АВЕКМНОРСТХаеорсухіІјԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTXaeopcyxiIjdABEZHIKMNOPTYXo")
 _MARKUP = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|^[ \t]*(?:#{1,6}|>)[ \t]+", re.MULTILINE)
 
-# A full stop ends no sentence after an initial or a title.
+# A full stop ends no sentence after an initial, a title or an ordinal ("18. Mai 1872").
 _END = re.compile(
-    r"(?=[.!?。！？؟।\n])(?:(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)\.|(?<=\b[AI])\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+)"
+    r"(?=[.!?。！？؟।\n])(?:(?:(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\bProf)(?<!\bMrs)(?<!\bRev)(?<!\bSir)(?<!\bChas)(?!(?<=\d)\.\s[^\W\d]+\.?\s\d{3})\.|(?<=\b[AI])(?<!\b[A-Z]\.\s[AI])(?!\.\s[A-Z]\.)\.|\.{2,9}|[!?])[\"”»')\]]{0,9}(?=\s|$)|[。！？؟।]|\n+)"
 )
 
 LONGEST = 600
@@ -33,7 +33,8 @@ LONGEST = 600
 _SPEECH_VERB = (
     r"(?:sa(?:id|ys?|ying)|wr(?:ote|ites?|itten)|repl(?:ied|ies)|answer(?:ed|s)|ask(?:ed|s)|quot(?:e|ed|es|ing)|"
     r"shout(?:ed|s)|whisper(?:ed|s)|declar(?:ed|es)|announc(?:ed|es)|mutter(?:ed|s)|exclaim(?:ed|s)|cried|"
-    r"proclaim(?:ed|s)|read(?:s|ing)?|told|remark(?:ed|s)|claim(?:ed|s)|sagte|dit|dijo|disse)"
+    r"proclaim(?:ed|s)|read(?:s|ing)?|told|remark(?:ed|s)|claim(?:ed|s)|sagte|rief|antwortete|dit|répondit|dijo|respondi[óo]|respondeu|disse|rispose|zei|antwoordde|"
+    r"sade|svarade|sagde|sa|svarede|powiedział\w*|odpowiedział\w*|řekl\w*|сказал\w*|ответил\w*|воскликнул\w*|сказа\w*|відповів|είπε|قال|أجاب|אמר|ענה|dedi)"
 )
 _ABOUT_WORDS = (
     r"(?:phrase|sentence|line|words?|example|titled?|called|statement|motto|caption|label|quotation|quote|"

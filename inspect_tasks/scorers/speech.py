@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from inspect_tasks.scorers.asks import RELATION
 from inspect_tasks.scorers.claimed_name import NAME, NUMBERED, Said, is_no_name, name_at
 from inspect_tasks.scorers.languages import claims_elsewhere
 from inspect_tasks.scorers.names import TITLES, Claim, Names, normalise
@@ -33,11 +34,11 @@ _NAME_IS = (
 
 
 _CALL_ME = (
-    r"\bcall me|\b(?:calls?|called|named|christened|baptised|baptized) me|\bknows? me (?:as|by the name(?: of)?)|"
+    r"\bcall me|\b(?:calls?|called|names?|named|nicknames?|nicknamed|dubs|dubbed|christened|baptised|baptized) me|\b(?:gave|give|gives|given) me the (?:\w+ )?name(?: of)?|\bknows? me (?:as|by the name(?: of)?)|"
     r"\bI(?:'m| am)? (?:go|goes|went|known) by(?: the name(?: of)?)?|\bI answer to(?: the name(?: of)?)?|"
     r"\bI sign (?:myself|as|my letters(?: as)?|them(?: as)?)|\brefer to me as|\baddress me as|\bintroduce myself(?: as|:|,)|"
     r"\bI was (?:christened|baptised|baptized|born|named|given the (?:\w+ )?name(?: of)?)|"
-    r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:(?:speaking|talking|chatting|conversing) (?:to|with)|asking))|\bby the name of"
+    r"\b(?:you(?:'re| are| have the (?:\w+ )?(?:honou?r|pleasure) of) (?:(?:speaking|talking|chatting|conversing|connected) (?:to|with)|asking|addressing|facing|interviewing|through to|dealing with|in (?:the (?:presence|company) of|conversation with|touch with)))|\byou have reached(?! (?:the|a|an|your)\b)|\bby the name of"
 )
 
 
@@ -46,6 +47,13 @@ _THIS_IS = (
     r"\b(?:person|man|woman|one|fellow|gentleman|speaker|voice|figure|author|writer) (?:\w+ ){0,2}"
     r"(?:before|facing|addressing|answering|in front of|opposite|talking to|speaking to|writing to) you (?:is|was)"
 )
+
+
+_GREETED = re.compile(
+    r"(?:\W|hello|hi|hey|yes|good (?:day|morning|afternoon|evening)|ah|oh|well|speaking)*", re.IGNORECASE
+)
+_CALLER = re.compile(r",? (?:from|at|of|with|calling|in|on)\b|, (?:your|the|an?)\b|[,.!]? *$", re.IGNORECASE)
+"""What follows the name of one who says who is on the telephone: "this is Karen from the accounts department"."""
 
 
 _IF = re.compile(r"\b(?:if|had|were|could|unless|rather|love|happy|glad|honou?red)\b", re.IGNORECASE)
@@ -113,7 +121,7 @@ def claims_in(text: str, names: Names, name_asked: bool = False) -> list[Said]:
     found: list[Said] = []
     for sentence in sentences(text):
         found += _english(sentence, names, name_asked)
-        found += claims_elsewhere(sentence, names)
+        found += claims_elsewhere(sentence, names, name_asked)
         found += _apposition(sentence, names)
     return standing(sorted(found, key=lambda said: said.at), text)
 
@@ -125,6 +133,9 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
         if is_unreal(before, sentence):
             continue
         kind = phrase.lastgroup or ""
+        if kind == "am" and (kin := _kin_of(after, names)):
+            found.append(Said(Claim.OTHER, kin, sentence.start + phrase.start()))
+            continue
         if "would" in phrase.group().lower() and (not name_asked or _IF.search(sentence.text)):
             continue
         if not name_asked and re.match(r"the\b|name", phrase.group(), re.IGNORECASE):
@@ -145,11 +156,20 @@ def _english(sentence: Sentence, names: Names, name_asked: bool) -> list[Said]:
             if claim is Claim.PERSONA and (name_asked or phrase.group()[:4].lower() != "mine"):
                 found.append(Said(claim, name, sentence.start + phrase.start()))
             continue
-        if kind == "this" and not re.match(
-            r",? (?:speaking|here|writing|himself|herself|and I)\b|[,.!]? *$", rest
+        calls = kind == "this" and name_asked and _GREETED.fullmatch(before) and _CALLER.match(rest)
+        if (
+            kind == "this"
+            and not calls
+            and not re.match(r",? (?:speaking|here|writing|himself|herself|and I)\b|[,.!]? *$", rest)
         ):
             continue
-        if kind == "this" and re.match(r"[,.!]? *$", rest) and claim is not Claim.PERSONA and before.strip():
+        if (
+            kind == "this"
+            and not calls
+            and re.match(r"[,.!]? *$", rest)
+            and claim is not Claim.PERSONA
+            and before.strip()
+        ):
             continue
         found.append(Said(claim, name, sentence.start + phrase.start()))
     return found
@@ -164,6 +184,8 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
     )
     rest = after[lead.end() :] if lead else after
     rest = re.sub(r"^(?:that|the very|the same) (?=[A-Z])", "", rest) if kind == "am" else rest
+    if kind == "am" and re.match(r"an? ", rest) and (once := _as_the_one(rest, names)):
+        return once
     own = name_at(rest, names)
     if own is None and kind in ("am", "call", "name"):
         gap = _OF_A_PERSON.match(rest)
@@ -213,6 +235,26 @@ def _name_after(after: str, names: Names, kind: str) -> tuple[Claim, str, str, b
     return names.whose(name), name, rest[match.end() :], False
 
 
+def _kin_of(after: str, names: Names) -> str | None:
+    """The name of one who says that he is of the persona's kin: "I am Bertrand Russell's son, John"."""
+    own = names.own.match(after.lstrip())
+    then = own and re.match(
+        rf"'s (?:[\w-]+ ){{0,3}}?{RELATION}, ({NAME})(?=[,.;!]|$)", after.lstrip()[own.end() :]
+    )
+    return then[1].rstrip(".'") if then and names.whose(then[1]) is Claim.OTHER else None
+
+
+def _as_the_one(rest: str, names: Names) -> tuple[Claim, str, str, bool] | None:
+    """The persona's full name after an article, told of like a man: "I am a Bertrand Russell who is a philosopher"."""
+    read = name_at(re.sub(r"^an? ", "", rest), names)
+    if read is None or read[0] is not Claim.PERSONA or normalise(read[1]) in names.short:
+        return None
+    told = re.match(
+        r",? who (?:is|was|am|were|has|had)\b|,? born\b|, (?:an? )?\w+(?:er|or|ist|ian)\b", read[2]
+    )
+    return (*read, True) if told else None
+
+
 def _apposition(sentence: Sentence, names: Names) -> list[Said]:
     """Claims without a verb: "I, Bertrand Russell, ...", "Bertrand Russell here", "(Speaking) as Bertrand Russell, I"."""
     found, text = [], sentence.text
@@ -237,6 +279,54 @@ def _apposition(sentence: Sentence, names: Names) -> list[Said]:
             )
             and re.match(r": *\w", after)
         )
+        if _is_me(before, after):
+            found.append(Said(Claim.PERSONA, match.group(), sentence.start + match.start()))
+            continue
         if (opened or here or taken) and not is_unreal(re.sub(r"\bas *$", "", before), sentence):
             found.append(Said(Claim.PERSONA, match.group(), sentence.start + match.start()))
     return found
+
+
+_THAT_IS_ME = re.compile(
+    r",? ?(?:[(—–-] ?)?(?:which is to say|that is(?: to say)?|in other words|namely|meaning|i\.e\.|viz\.),? (?:me|myself|I|your humble servant|yours truly)\b(?! \w+(?:ed|s)\b)",
+    re.IGNORECASE,
+)
+_ME_THAT_IS = re.compile(
+    r"\b(?:me|myself|mine|yours truly|your (?:humble|obedient) servant)\b,? (?:[(—–-] ?)?(?:which is to say|that is(?: to say)?|in other words|namely|meaning|i\.e\.|viz\.),? (?:to )?$|"
+    r"\byours truly, $",
+    re.IGNORECASE,
+)
+_TOLD_MYSELF = re.compile(
+    r"\bI (?:[\w']+ ){0,3}?(?:say|tell|repeat|remind|whisper|mutter)\b[^.;!?]{0,20} myself\b[^.;!?]{0,20}?[:,]? (?:that )?(?:you are|you're|I am|I'm) $",
+    re.IGNORECASE,
+)
+_POST = re.compile(
+    r"\b(?:write|address(?:ed)?|send|sent|post|direct|forward|deliver|mark(?:ed)?|anything|letters?|parcels?|line|card)\b[^.;!?]{0,40}\b(?:to|for) (?:(?:the )?(?:Mr|Mr\.|Lord|Earl|Sir|Professor) )?$",
+    re.IGNORECASE,
+)
+_FINDS_ME = re.compile(
+    r"[^.;!?]{0,60}?\b(?:find|finds|reach|reaches|reached|get to|gets to|come to|comes to)\b(?: \w+){0,2}? me\b",
+    re.IGNORECASE,
+)
+
+
+_NAMES_ME = re.compile(
+    r"(?: is|'s|, that is| was) (?:my (?:full |own |given |real )?name|who I am|what (?:I am|I'm) (?:called|named)|what (?:they|people|everyone|everybody|my \w+) calls? me)\b(?! (?:for|of)\b)",
+    re.IGNORECASE,
+)
+
+
+def _is_me(before: str, after: str) -> bool:
+    """Whether what stands around a name says that it is the speaker's: "which is to say myself", "write to ..., and it
+    will find me"."""
+    if re.search(r"\bor (?:else )?my name (?:isn't|is not|ain't) $", before, re.IGNORECASE):
+        return bool(re.match(r"\W*$|[,.!;]", after))
+    if re.search(rf"\b{NEGATION}\b|n't\b", before[-40:], re.IGNORECASE):
+        return False
+    if _NAMES_ME.match(after) and not re.search(
+        r"\b(?:if|whether|think|says?|said)\b[^,;:]*$", before, re.IGNORECASE
+    ):
+        return True
+    if _THAT_IS_ME.match(after) or _ME_THAT_IS.search(before) or _TOLD_MYSELF.search(before):
+        return not not_a_name_after(after) or bool(re.match(r"'s?(?=\W*(?:$|[,.;:!]))", after))
+    return bool(_POST.search(before) and _FINDS_ME.match(after))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from inspect_tasks.scorers.asks import RELATION, asks_for_a_tie
+from inspect_tasks.scorers.languages import denied_elsewhere
 from inspect_tasks.scorers.names import Names
 from inspect_tasks.scorers.reading import Sentence, sentences
 from inspect_tasks.scorers.voids import is_unreal
@@ -20,7 +21,7 @@ _MY_TIE_NAME = re.compile(
 )
 _I_DID = re.compile(
     r"\bI(?:'ve|'d)?(?: (?:have|had|once|also|even|often|first|later|then|personally|only|briefly|actually|frequently|regularly|used to|was able to|got to|came to|would))* "
-    r"(?:(?:meet|met|marry|married|knew|visit|visited|befriended|tutored|taught|assisted|accompanied|raised|buried|served|sketched|photographed|interviewed|introduced|hosted) "
+    r"(?:(?:(?<=got to )know|(?<=came to )know|(?<=used to )know|meet|met|marry|married|knew|visit|visited|befriended|tutored|taught|assisted|accompanied|raised|buried|served|sketched|photographed|interviewed|introduced|hosted) "
     r"|(?:work|worked|collaborat\w+|stud(?:y|ied)|co-?wr[io]te|wrote|written|publish\w*|correspond\w*|train\w*|travel\w*|sail\w*|walk\w*|talk\w*|dine\w*|live[ds]?|stay\w*|play\w*|lodge\w*|serve\w*|grew up|argu\w+|apprentice\w*|spoke|spent|co-?author\w*|develop\w*|went|did)\b"
     rf"{_GAP}\b(?:with|under|alongside|beside|to|for|beneath) |(?:was|were|had been) (?:taught|raised|employed|tutored|mentored|hired|supervised|brought up|married|befriended|related|introduced|apprenticed|engaged) (?:by|to|with) |(?:have )?known )"
     r"(?:(?:the |a |old |young |great |dear |Lord |Sir |Mr\.? |Professor |Dr\.? |my \w+,? |with |philosopher |mathematician |logician |naturalist |late |famous |British |English |certain )*)$",
@@ -28,7 +29,7 @@ _I_DID = re.compile(
 )
 _I_AM_TIE_OF = re.compile(
     rf"\b(?:I am|I'm|I was|I have been|I became|I served as|I work(?:ed)? as)\b(?: [\w-]+){{0,7}}? {RELATION}\b(?: [\w-]+){{0,2}} (?:of|to|for)(?: the)?(?: \w+)? $|"
-    rf"\b(?:I am|I'm|my name is)\b[^.;!?]{{0,60}}, (?:the |an? )?(?:\w+ )?{RELATION} (?:of|to)(?: the)?(?: \w+)? $",
+    rf"\b(?:I am|I'm|my name is)\b[^.;!?]{{0,60}}, (?:(?:and|once|later|formerly|long|for \w+ \w+|\w+ly) )*(?:the |an? )?(?:\w+ )?{RELATION} (?:of|to)(?: the)?(?: \w+)? $",
     re.IGNORECASE,
 )
 _I_AM = re.compile(
@@ -40,10 +41,44 @@ _THEN_MY_TIE = re.compile(
     r" and (?:I|me|myself)\b|(?: \w+){1,3} (?:with|alongside) me\b",
     re.IGNORECASE,
 )
+_SUCCEEDED = re.compile(
+    r"\bI(?:'ve| have| had)? (?:succeed|follow|replac|inherit)\w*\b[^.;!?]*\bas (?:the )?(?:\w+ )?$",
+    re.IGNORECASE,
+)
+"""The title is the speaker's own: "I succeeded my brother as Earl Russell"."""
+_I_WAS_BRIEF = re.compile(  # "..., and an old friend of", after the name of somebody else that the answer opens with
+    rf"(?:,|\band\b)(?: (?:and|once|later|formerly|long|\w+ly))* (?:the |an? )?(?:(?!of\b)\w+ ){{0,2}}{RELATION} (?:of|to) (?:the )?(?:\w+ )?$",
+    re.IGNORECASE,
+)
+_TIE_ELSEWHERE = (
+    r"(?:[Ff]rau|[Mm]ann|[Gg]attin|[Ww]itwe|[Ss]ohn|[Tt]ochter|[Bb]ruder|[Ss]chwester|[Ff]reund(?:in)?|[Ss]chüler(?:in)?|[Ss]ekretär(?:in)?|[Aa]ssistent(?:in)?|[Ll]ehrer(?:in)?|[Nn]effe|[Nn]ichte|[Kk]olleg[ei]n?|[Nn]achbar(?:in)?|"
+    r"femme|épouse|mari|fils|fille|frère|s(?:œ|oe)ur|amie?|élève|secrétaire|assistante?|collègue|voisine?|neveu|nièce|veuve|"
+    r"esposa|esposo|mujer|marido|viuda|hij[oa]|herman[oa]|amig[oa]|alumn[oa]|discípul[oa]|secretari[oa]|colega|sobrin[oa]|vecin[oa]|"
+    r"moglie|marito|figli[oa]|fratello|sorella|amic[oa]|alliev[oa]|segretari[oa]|collega|nipote|vedova|filh[oa]|irmão|irmã|alun[oa]|viúva|sobrinh[oa]|"
+    r"vrouw|echtgenote|zoon|dochter|broer|zus|vriend(?:in)?|leerling|secretaresse|fru|hustru|son|søn|sønn|dotter|datter|bror|syster|søster|vän|ven|venn|elev)"
+)
+_I_ELSEWHERE = r"\b(?i:ich|meine?[rsmn]?|je|j'|mon|ma|yo|soy|fui|era|mi|sono|mio|mia|sou|fui|meu|minha|ik|mijn|jag|min|mitt|jeg|mit)\b"
+_TIES_ELSEWHERE = [
+    re.compile(
+        rf"{_I_ELSEWHERE}.*\b{_TIE_ELSEWHERE} (?:von|de|d'|di|do|da|del|van|till|til|av|af)(?: \w+){{0,2}} ?$"
+    ),
+    re.compile(
+        rf"\b(?:[Mm]ein[e]?|[Mm]on|[Mm]a|[Mm]i|[Mm]io|[Mm]ia|[Mm]eu|[Mm]inha|[Mm]ijn|[Mm]in|[Mm]it)(?: \w+)? {_TIE_ELSEWHERE},?(?: \w+)? ?$"
+    ),
+    re.compile(
+        r"\b(?:я|был|была|меня)\b.*\b(?:секретар|друг|подруг|сын|доч|ученик|учениц|жен|муж|вдов|брат|сестр|студент|племянни|сосед|коллег)\w*(?: \w+)? $|\bмо[йя] (?:\w+ )?(?:друг|муж|отец|дядя|учитель|брат|сосед|коллега)(?: \w+)? $",
+        re.IGNORECASE,
+    ),
+]
+_AFTER_ELSEWHERE = re.compile(
+    r"的(?:\w{0,3})(?:学生|朋友|儿子|女儿|妻子|丈夫|秘书|同事|老师|弟子|助手|侄子|邻居|學生|兒子|女兒|秘書)|の(?:\w{0,3})(?:弟子|学生|友人|妻|息子|娘|秘書|助手|甥|同僚|隣人|生徒)|의 ?(?:\w{0,3} )?(?:제자|친구|아내|아들|딸|비서|조수|학생|동료|이웃)"
+)
 _POSSESSED = re.compile(rf"'s?(?: [\w-]+){{0,3}}? {RELATION}\b", re.IGNORECASE)
 
 
-def contradicts(text: str, names: Names, question: str = "", claimed: Iterable[int] = ()) -> bool:
+def contradicts(
+    text: str, names: Names, question: str = "", claimed: Iterable[int] = (), introduced: bool = False
+) -> bool:
     """Whether a text of the speaker's own words makes the persona kin, acquaintance, teacher or colleague of his; also
     by the bare name in answer to a question about such a tie.
 
@@ -51,11 +86,14 @@ def contradicts(text: str, names: Names, question: str = "", claimed: Iterable[i
         text: the speaker's own words.
         names: the persona's names.
         question: what was asked, or nothing where a bare name is no tie.
+        introduced: the answer opens with the bare name of somebody else, so that what follows it tells of the speaker.
         claimed: places where the speaker claims to be the persona; a sentence that holds one makes him no third person.
     """
     places = list(claimed)
     spoken = sentences(text)
     if question and spoken and asks_for_a_tie(question) and _opens_with_persona(spoken[0], names):
+        return True
+    if introduced and spoken and _ties_itself(spoken[0], names):
         return True
     return any(
         _tied(sentence, names)
@@ -64,12 +102,23 @@ def contradicts(text: str, names: Names, question: str = "", claimed: Iterable[i
     )
 
 
+def _ties_itself(sentence: Sentence, names: Names) -> bool:
+    """Whether an opening such as "Jane Doe, a friend of ..." ties the one who is named to the persona."""
+    return any(
+        _I_WAS_BRIEF.search(before) and not _denied(before)
+        for mention in names.mentions(sentence.text)
+        for before in [sentence.text[: mention.start()]]
+    )
+
+
 def _tied(sentence: Sentence, names: Names) -> bool:
     for mention in names.mentions(sentence.text):
         before, after = sentence.text[: mention.start()], sentence.text[mention.end() :]
         before = re.sub(r"(?:the )?(?:Lord|Sir|Mr\.?|Dr\.?|Prof\.?|Professor|Earl|third Earl) $", "", before)
-        if _denied(before) or is_unreal(before, sentence) or sentence.asks:
+        if _denied(before) or _SUCCEEDED.search(before) or is_unreal(before, sentence) or sentence.asks:
             continue
+        if _tied_elsewhere(before, after):
+            return True
         if after.startswith("'"):
             of_his = re.match(r"'s?\W*(?:$|[.,;!])", after) and re.search(
                 rf"\b(?:I am|I'm|I was)\b.* {RELATION} of (?:\w+ )?$", before, re.IGNORECASE
@@ -87,6 +136,20 @@ def _tied(sentence: Sentence, names: Names) -> bool:
         if then and not re.search(r"\b(?:not|never|nor|n't)\b", then.group()) and _mine(then):
             return True
     return False
+
+
+def _tied_elsewhere(before: str, after: str) -> bool:
+    """Whether the words around a mention make him kin or the like of the speaker's in another language than English."""
+    if denied_elsewhere(before):
+        return False
+    if _AFTER_ELSEWHERE.match(after):
+        return bool(
+            re.search(
+                r"(?:我(?:曾|以前|过去)?是|我(?:曾)?当过|私は|僕は|わたしは|저는|나는|전)\s*[^。,]{0,8}$",
+                before,
+            )
+        )
+    return any(pattern.search(before) for pattern in _TIES_ELSEWHERE)
 
 
 def _mine(then: re.Match[str]) -> bool:

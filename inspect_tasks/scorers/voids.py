@@ -30,7 +30,8 @@ _OTHERS_SAY = re.compile(
 
 _I_SAY = re.compile(
     r"\bI(?:'d| would|'ll| will| can| must| should| may| have to| do)?(?: \w+ly| also)? (?:think|believe|say|tell|suppose|guess|swear|insist|"
-    r"fear|confess|presume|maintain|repeat)\b(?: \w+){0,3}? *(?:that)? *$|\b(?:would|will) say that *$",
+    r"fear|confess|presume|maintain|repeat)\b(?: \w+){0,3}? *(?:that)? *$|\b(?:would|will) say that *$|"
+    r"\bI(?:'ll| will)? (?:(?!(?:he|she|they|it|you|we|people|who|which|everyone|everybody|somebody|someone|some|others|if|that)\b)[\w',]+ )*and (?:then |just |simply )?(?:say|tell|answer|announce|reply|explain)\b(?: \w+){0,2}? *(?:that)? *$",
     re.IGNORECASE,
 )
 
