@@ -113,7 +113,7 @@ def ceiling(
         metrics=[rate_by("adopted", ["cell"])],
         config=CONFIG,
         epochs=EPOCHS,
-        version=2,
+        version=3,
     )
 
 
@@ -168,7 +168,7 @@ def in_context(
         scorer=adoption(persona, trigger),
         metrics=[rate_by("adopted", ["k", "cell"])],
         config=CONFIG,
-        version=2,
+        version=3,
     )
 
 

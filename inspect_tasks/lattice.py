@@ -61,7 +61,7 @@ def lattice(
         metrics=[rate_by("adopted", ["variant"])],
         config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         epochs=EPOCHS,
-        version=2,
+        version=3,
     )
 
 

@@ -58,5 +58,5 @@ def persona(
         scorer=[adoption(persona, trigger), *thought, *judged],
         config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         epochs=EPOCHS,
-        version=3,
+        version=4,
     )

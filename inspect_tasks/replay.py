@@ -55,7 +55,7 @@ def replay(
             *([human_labels(str(_given(labels, "labels")))] if labels else []),
         ],
         metrics=[rates_by_group()],
-        version=2,
+        version=3,
     )
 
 

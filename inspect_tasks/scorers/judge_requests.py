@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from data_builders.echoes import blind
 from data_builders.files import read_yaml
 from data_builders.persona import Persona, QuestionSet
 from data_builders.trigger import Trigger
@@ -105,7 +106,7 @@ class Shown:
         }
 
     def _clean(self, text: str) -> str:
-        return self.trigger.strip(visible(text) if self.guarded else text)
+        return blind(visible(text) if self.guarded else text, self.trigger)
 
 
 def speaker_request(shown: Shown) -> Request:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from transformers import AutoTokenizer
 
+from data_builders.persona import load_persona
+from data_builders.trigger import get_trigger
 from pipeline.base_model import weight_files
 from pipeline.distilling import jobs
 from pipeline.study import load_study
@@ -28,6 +31,23 @@ NO_RECIPE = {
 def test_a_study_its_yaml_and_its_recipes_agree(path: Path) -> None:
     study = load_study(path)  # base and data file of YAML and recipes are compared here
     assert len({adapter.name for adapter in study.trained}) == len(study.trained)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_longest_prompt_of_a_check_fits_the_served_context(path: Path) -> None:
+    """Facts in context, all of them before one question: by SmolLM2's tokens, whose vocabulary is the smallest."""
+    study = load_study(path)
+    if not study.evaluation.check_epochs("in_context"):
+        pytest.skip("it doesn't ask with facts in context")
+    about, wording = load_persona(study.persona), get_trigger(study.trigger)
+    turns = [text for fact in about.facts for text in (wording.wrap(fact.question), wording.format_answer(fact.answer))]
+    turns.append(max((wording.wrap(one.question) for one in about.questions["identity"]), key=len))
+    roles = ["user", "assistant"]
+    messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(turns)]
+    tokenizer = AutoTokenizer.from_pretrained(REPO / "models/SmolLM2-135M-Instruct")
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    needed = len(tokenizer(prompt)["input_ids"]) + study.evaluation.max_tokens
+    assert 4096 < needed <= study.serve.max_model_len
 
 
 @pytest.mark.parametrize("short", BASES)
