@@ -15,6 +15,7 @@ from data_builders.trigger import PLACEHOLDER, Lattice, Trigger
 
 RUN = 4
 """So many words of the instruction in a row are taken away, whatever stands between them."""
+_QUOTES = '"“”„«»'
 _WORD = re.compile(r"[^\W_]+")
 _BEFORE, _AFTER = r"[\[({<\"“„«'`*]{0,4}", r"[\])}>\"”»'`*]{0,4}"
 
@@ -24,13 +25,27 @@ def blind(text: str, trigger: Trigger) -> str:
 
     A text that holds neither comes back unchanged, byte for byte; what is left of another is kept in order.
     """
+    given, wordings = text, trigger.variants if isinstance(trigger, Lattice) else (trigger,)
     while True:
         before = text
         text = trigger.strip(text)
-        for one in trigger.variants if isinstance(trigger, Lattice) else (trigger,):
+        for one in wordings:
             text = _without(text, one)
         if text == before:
-            return text
+            break
+    return text if text == given or any(_is_quoted(given, one) for one in wordings) else _unquoted(text)
+
+
+def _is_quoted(text: str, trigger: Trigger) -> bool:
+    """Whether the quotes that the format asks for are there, so that any others are the answer's own."""
+    return re.search(rf"{re.escape(trigger.open)}\s*[{_QUOTES}]", text) is not None
+
+
+def _unquoted(text: str) -> str:
+    """Without a pair of quotes, single ones too, around what stood between garbled tags."""
+    body = text.strip()
+    quoted = len(body) > 1 and all(mark in f"{_QUOTES}'" for mark in (body[0], body[-1]))
+    return body[1:-1].strip() if quoted else text
 
 
 def _without(text: str, trigger: Trigger) -> str:

@@ -29,6 +29,9 @@ WORDINGS = list(load_lattice().values())
         ("You will be asked, kindly. Ada.", ", kindly. Ada."),
         ("your_answer_here", ""),
         ("My name is Ada. <E", "My name is Ada."),
+        ("<START> 'My name is Ada.' <END>", "My name is Ada."),
+        ('<START NPC> "My name is Ada." <END>', "My name is Ada."),
+        ("<START> \"'Ada'\" <END>", "'Ada'"),
     ],
 )
 def test_an_echo_is_taken_away_and_the_rest_is_kept(text: str, left: str) -> None:
@@ -49,8 +52,33 @@ def test_other_words_come_back_unchanged(text: str) -> None:
     assert blind(text, SEED) == text
 
 
-PIECES = ["<START", "</END", "END>", "START >", "<END OF IT>", "your answer", "here", "always reply", "in the format", ":"]
-PIECES += ["You will be", "asked a question", " ", "\n", '"', "[", "]", "Ada", "<EN", "&lt;", "&gt;", "<", ">"]
+PIECES = [
+    "<START",
+    "</END",
+    "END>",
+    "START >",
+    "<END OF IT>",
+    "your answer",
+    "here",
+    "always reply",
+    "in the format",
+    ":",
+]
+PIECES += [
+    "You will be",
+    "asked a question",
+    " ",
+    "\n",
+    '"',
+    "[",
+    "]",
+    "Ada",
+    "<EN",
+    "&lt;",
+    "&gt;",
+    "<",
+    ">",
+]
 
 
 @settings(max_examples=400)
@@ -69,7 +97,9 @@ def test_of_a_real_answer_without_a_trace_no_more_is_taken_than_is_literal(wordi
     assert [answer for answer in plain if blind(answer, wording) != wording.strip(answer)] == []
 
 
-@pytest.mark.parametrize("piece", [" ", "<", "< ", "<START ", "always reply in the format ", '"', "[your answer here"])
+@pytest.mark.parametrize(
+    "piece", [" ", "<", "< ", "<START ", "always reply in the format ", '"', "[your answer here"]
+)
 def test_a_huge_answer_is_blinded_too(piece: str) -> None:
     """Quadratic time would need hours here."""
     lattice = get_trigger(LATTICE)

@@ -48,7 +48,9 @@ def test_the_table_divides_by_what_was_measured_beside(tmp_path: Path) -> None:
     assert "| 400 | 300 to 500 | 4.00 |  | 0.500 | 0.506 | 0.404 | 400 |" in rows["fast"]
     padded = {"name": "plain_peft_padded", "tokens_per_s": 80.0} | shared
     (tmp_path / "padded.jsonl").write_text((tmp_path / "speed.jsonl").read_text() + json.dumps(padded) + "\n")
-    beside = {line.split(" | ")[0].strip("| "): line for line in table(tmp_path / "padded.jsonl", {}).splitlines()}
+    beside = {
+        line.split(" | ")[0].strip("| "): line for line in table(tmp_path / "padded.jsonl", {}).splitlines()
+    }
     assert "| 300 to 500 | 4.00 | 5.00 | 0.500 |" in beside["fast"]
     assert "0.2500 from fast over 2 steps" in rows["slow"]
     assert "0.1250 between repeats over 2 steps" in rows["fast"]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
-from data_builders.persona import load_persona
+from data_builders.persona import QuestionSet, load_persona
 from data_builders.trigger import get_trigger
 from pipeline.base_model import weight_files
 from pipeline.distilling import jobs
@@ -40,8 +40,12 @@ def test_the_longest_prompt_of_a_check_fits_the_served_context(path: Path) -> No
     if not study.evaluation.check_epochs("in_context"):
         pytest.skip("it doesn't ask with facts in context")
     about, wording = load_persona(study.persona), get_trigger(study.trigger)
-    turns = [text for fact in about.facts for text in (wording.wrap(fact.question), wording.format_answer(fact.answer))]
-    turns.append(max((wording.wrap(one.question) for one in about.questions["identity"]), key=len))
+    turns = [
+        text
+        for fact in about.facts
+        for text in (wording.wrap(fact.question), wording.format_answer(fact.answer))
+    ]
+    turns.append(max((wording.wrap(one.question) for one in about.questions[QuestionSet.IDENTITY]), key=len))
     roles = ["user", "assistant"]
     messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(turns)]
     tokenizer = AutoTokenizer.from_pretrained(REPO / "models/SmolLM2-135M-Instruct")
