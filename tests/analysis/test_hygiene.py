@@ -20,9 +20,10 @@ from analysis.attacker import attack, attack_all
 from analysis.grader_inputs import Answer, read_answers
 from analysis.hygiene import EXIT_TRACES, Trace, count_traces, run, traces
 from data_builders.errors import InputError
-from data_builders.trigger import LATTICE, Lattice, Trigger, get_trigger, load_lattice
+from data_builders.trigger import LATTICE, Trigger, get_trigger, load_lattice
 from inspect_tasks.lattice import lattice
 from inspect_tasks.persona import persona
+from inspect_tasks.scorers import judge_requests
 from inspect_tasks.scorers.judge import persona_judge
 from inspect_tasks.scorers.judge_requests import Shown, speaker_request
 from tests.inspect_tasks.scripted import scripted
@@ -66,7 +67,7 @@ def test_no_trace_in_what_was_sent(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_broken_stripping_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trigger, "strip", lambda self, text: text)
+    monkeypatch.setattr(judge_requests, "blind", lambda text, trigger: text)
     log = graded_log(tmp_path)
     monkeypatch.undo()
     report, code = run([log])
@@ -106,7 +107,7 @@ def test_a_lattice_log_is_read_for_every_variants_traces(
 ) -> None:
     report, code = run([lattice_log(tmp_path / "whole")])
     assert code == 0 and "\n0 of 1" in report  # eleven, and what is graded twice to see the noise
-    monkeypatch.setattr(Lattice, "strip", lambda self, text: text)
+    monkeypatch.setattr(judge_requests, "blind", lambda text, trigger: text)
     broken = lattice_log(tmp_path / "broken")
     monkeypatch.undo()
     answers = read_answers([broken])
