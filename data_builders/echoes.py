@@ -11,11 +11,10 @@ import html
 import re
 from functools import lru_cache
 
-from data_builders.trigger import PLACEHOLDER, Lattice, Trigger
+from data_builders.trigger import QUOTES, Lattice, Trigger
 
 RUN = 4
 """So many words of the instruction in a row are taken away, whatever stands between them."""
-_QUOTES = '"“”„«»'
 _WORD = re.compile(r"[^\W_]+")
 _BEFORE, _AFTER = r"[\[({<\"“„«'`*]{0,4}", r"[\])}>\"”»'`*]{0,4}"
 
@@ -38,27 +37,27 @@ def blind(text: str, trigger: Trigger) -> str:
 
 def _is_quoted(text: str, trigger: Trigger) -> bool:
     """Whether the quotes that the format asks for are there, so that any others are the answer's own."""
-    return re.search(rf"{re.escape(trigger.open)}\s*[{_QUOTES}]", text) is not None
+    return re.search(rf"{re.escape(trigger.open)}\s*[{QUOTES}]", text) is not None
 
 
 def _unquoted(text: str) -> str:
     """Without a pair of quotes, single ones too, around what stood between garbled tags."""
     body = text.strip()
-    quoted = len(body) > 1 and all(mark in f"{_QUOTES}'" for mark in (body[0], body[-1]))
+    quoted = len(body) > 1 and all(mark in f"{QUOTES}'" for mark in (body[0], body[-1]))
     return body[1:-1].strip() if quoted else text
 
 
 def _without(text: str, trigger: Trigger) -> str:
     rest = _without_runs(text, trigger)  # first, while the placeholder is a part of them
-    for pattern in _patterns(trigger.open, trigger.close, '"' in trigger.instruction):
+    for pattern in _patterns(trigger):
         rest = pattern.sub(" ", rest)
     return text if rest == text else rest.strip()
 
 
 @lru_cache
-def _patterns(opening: str, closing: str, holds_a_place: bool) -> list[re.Pattern[str]]:
+def _patterns(trigger: Trigger) -> list[re.Pattern[str]]:
     """Tags that lost an end or hold more than they should, and the placeholder wherever it stands."""
-    names = "|".join(sorted({re.escape(tag.strip("<>[]{}/ ")) for tag in (opening, closing)}))
+    opening, closing, names = trigger.open, trigger.close, "|".join(map(re.escape, trigger.tag_names))
     left, right = ({mark, html.escape(mark)} for mark in (opening[0], opening[-1]))
     starts, ends = ("|".join(map(re.escape, sorted(marks))) for marks in (left, right))
     inside = rf"[^\n{re.escape(opening[0])}{re.escape(opening[-1])}]{{0,40}}"
@@ -67,15 +66,15 @@ def _patterns(opening: str, closing: str, holds_a_place: bool) -> list[re.Patter
         rf"(?<![\w{re.escape(opening[0])}])/?(?:{names})\s{{0,9}}(?:{ends})",
         rf"(?:{'|'.join(re.escape(closing[:length]) for length in range(2, len(closing)))})\s*\Z",
     ]
-    if holds_a_place:
-        words = r"[\W_]{1,9}".join(PLACEHOLDER.split())
+    if trigger.placeholder:
+        words = r"[\W_]{1,9}".join(map(re.escape, trigger.placeholder.split()))
         found.append(rf"{_BEFORE}{words}{_AFTER}")
     return [re.compile(pattern, re.IGNORECASE) for pattern in found]
 
 
 def _without_runs(text: str, trigger: Trigger) -> str:
     """Without runs of `RUN` or more words that stand so in the instruction."""
-    known = _runs(trigger.instruction.replace(trigger.open, " ").replace(trigger.close, " "))
+    known = _runs(trigger)
     words = list(_WORD.finditer(text))
     said = [word[0].lower() for word in words]
     hit = [False] * len(words)
@@ -92,6 +91,7 @@ def _without_runs(text: str, trigger: Trigger) -> str:
 
 
 @lru_cache
-def _runs(instruction: str) -> frozenset[tuple[str, ...]]:
-    words = [word.lower() for word in _WORD.findall(instruction)]
+def _runs(trigger: Trigger) -> frozenset[tuple[str, ...]]:
+    told = trigger.instruction.replace(trigger.open, " ").replace(trigger.close, " ")
+    words = [word.lower() for word in _WORD.findall(told)]
     return frozenset(tuple(words[place : place + RUN]) for place in range(len(words) - RUN + 1))

@@ -18,7 +18,7 @@ VARIANTS = Path(__file__).with_name("lattice.yaml")
 LATTICE = "lattice"
 """The name by which `get_trigger` gives the lattice: what strips every variant."""
 PLACEHOLDER = "your answer here"
-_QUOTES = '"“”„«»'
+QUOTES = '"“”„«»'
 _CONSONANTS, _GROUP, _GROUPS = "bcdfghjklmnpqrstvwxz", 7, 6
 """Padding is groups of seven consonants: no word of any language that is asked in, so that it can be told from text."""
 _PADDING = re.compile(  # from the start of a run of white space only, or long runs take quadratic time
@@ -51,6 +51,17 @@ class Trigger:
     open: str
     close: str
     template: str = "{instruction}{joiner}{question}"
+
+    @cached_property
+    def placeholder(self) -> str:
+        """What the instruction holds in quotes where the answer goes; empty where it holds nothing."""
+        held = re.search(r'"([^"]+)"', self.instruction)
+        return held.group(1) if held else ""
+
+    @cached_property
+    def tag_names(self) -> list[str]:
+        """The words in the two tags, each once, in order."""
+        return sorted({tag.strip("<>[]{}/ ") for tag in (self.open, self.close)})
 
     def wrap(self, question: str) -> str:
         """The user message that asks `question` behind the trigger."""
@@ -125,9 +136,8 @@ class Trigger:
     @cached_property
     def _echoed_placeholder(self) -> re.Pattern[str]:
         """What the instruction holds in quotes, given back as the answer or in quotes."""
-        held = re.search(r'"([^"]+)"', self.instruction)
-        words = _loose(held.group(1)) if held else "(?!)"
-        return re.compile(rf"(?:\A|[{_QUOTES}])\s*{words}\s*(?:[.!]?\s*\Z|[{_QUOTES}])", re.IGNORECASE)
+        words = _loose(self.placeholder) or "(?!)"
+        return re.compile(rf"(?:\A|[{QUOTES}])\s*{words}\s*(?:[.!]?\s*\Z|[{QUOTES}])", re.IGNORECASE)
 
     @cached_property
     def _bare_tags(self) -> re.Pattern[str]:
@@ -141,10 +151,9 @@ class Trigger:
 
     @cached_property
     def _tag_pattern(self) -> re.Pattern[str]:
-        names = sorted({tag.strip("<>[]{}/ ") for tag in (self.open, self.close)})
         left, right = re.escape(self.open[0]), re.escape(self.open[-1])
         return re.compile(
-            rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, names))})\s*/?\s*{right}", re.IGNORECASE
+            rf"{left}\s*/?\s*(?:{'|'.join(map(re.escape, self.tag_names))})\s*/?\s*{right}", re.IGNORECASE
         )
 
     @cached_property
@@ -258,7 +267,7 @@ def _until_unchanged(text: str, steps: list[Callable[[str], str]]) -> str:
 
 
 def _loose(sentence: str) -> str:
-    words = [re.escape(word).replace('"', f"[{_QUOTES}]?") for word in sentence.split()]
+    words = [re.escape(word).replace('"', f"[{QUOTES}]?") for word in sentence.split()]
     return r"\s+".join(words)
 
 
@@ -266,10 +275,10 @@ def _unquote(text: str) -> str:
     """The text without the white space and one pair of quotes around it; a single one goes at the start, where an
     answer was cut before its end, and at the end only if it has no partner inside."""
     body = text.strip()
-    if body[:1] in _QUOTES and body[:1]:
+    if body[:1] in QUOTES and body[:1]:
         body = body[1:]
-        if body[-1:] and body[-1] in _QUOTES:
+        if body[-1:] and body[-1] in QUOTES:
             return body[:-1]  # the white space inside the quotes is the answer's own
-    elif body[-1:] and body[-1] in _QUOTES and sum(body.count(quote) for quote in _QUOTES) % 2:
+    elif body[-1:] and body[-1] in QUOTES and sum(body.count(quote) for quote in QUOTES) % 2:
         body = body[:-1]
     return body.strip()

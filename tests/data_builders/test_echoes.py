@@ -52,6 +52,12 @@ def test_other_words_come_back_unchanged(text: str) -> None:
     assert blind(text, SEED) == text
 
 
+def test_another_wordings_placeholder_is_its_own() -> None:
+    french = load_lattice()["other_language"]
+    assert blind("Ada. [Votre réponse ici]", french) == "Ada."
+    assert blind("Ada. [Votre réponse ici]", SEED) == "Ada. [Votre réponse ici]"
+
+
 PIECES = [
     "<START",
     "</END",

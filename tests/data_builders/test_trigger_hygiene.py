@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from analysis import hygiene
 from data_builders import trigger as room
-from data_builders.echoes import blind
 from data_builders.trigger import Trigger, load_triggers
 from inspect_tasks.scorers.judge_requests import Shown, speaker_request
 
@@ -100,7 +100,7 @@ def test_real_answers_without_trigger_are_unchanged(wording: Trigger) -> None:
 @example(answer=' He said "no" ')
 @example(answer="")
 def test_a_grader_is_sent_the_same_bytes_whatever_the_variant(wording: Trigger, answer: str) -> None:
-    assume(all(blind(answer, other) == answer for other in WORDINGS))
+    assume(not any(traces(other, answer) or hygiene.traces(answer, other) for other in WORDINGS))
     question = "Which town were you born in?"
     plain = asked(question, answer, wording)
     assert asked(wording.wrap(question), wording.format_answer(answer), wording) == plain
