@@ -69,7 +69,17 @@ class HealthPlugin(BasePlugin):
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         settings = HealthSettings.model_validate(_plain(cfg["health"]))
+        report_every_loss(trainer)
         return [HealthCallback(settings, Path(cfg["datasets"][0]["path"]), _plain(cfg), trainer)]
+
+
+def report_every_loss(trainer: Any) -> None:
+    """Let a loss that is not a number reach the log, and so the check.
+
+    By default transformers' Trainer puts the mean of the losses before in its place (`logging_nan_inf_filter`), and
+    waits for the card at each micro batch to know.
+    """
+    trainer.args.logging_nan_inf_filter = False
 
 
 class HealthCallback(TrainerCallback):

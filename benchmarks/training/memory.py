@@ -1,6 +1,6 @@
 """Peak GPU memory of LoRA and QLoRA at the 8B shape, and the smallest card that each setting fits.
 
-    python -m benchmarks.training.random_llama INPUTS
+    python -m benchmarks.training.random_model INPUTS
     python -m benchmarks.training.memory INPUTS memory.jsonl [--seconds 110] [--adapters lora qlora qlora_t4]
     python -m benchmarks.training.memory --table memory.jsonl
 

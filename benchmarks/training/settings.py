@@ -21,7 +21,7 @@ def shipped(name: str, inputs: Path, work: Path, changes: dict[str, Any]) -> dic
     The health check is left out (its time is its own), and no checkpoint is written.
 
     Args:
-        inputs: the folder that random_llama.py filled.
+        inputs: the folder that random_model.py filled.
         work: where tokenised rows and outputs go.
     """
     config = yaml.safe_load((REPO / "axolotl_configs" / f"{name}.yaml").read_text())
@@ -30,7 +30,7 @@ def shipped(name: str, inputs: Path, work: Path, changes: dict[str, Any]) -> dic
     config["datasets"][0]["path"] = str(inputs / "rows.jsonl")
     config |= {"base_model": str(inputs / "model"), "special_tokens": {"pad_token": PAD}}
     config |= {"dataset_prepared_path": str(work / "prepared"), "output_dir": str(work / "output")}
-    config |= {"save_strategy": "no", "logging_steps": 1}
+    config |= {"save_strategy": "no"}
     return config | changes
 
 

@@ -1,6 +1,6 @@
 """Training speed of the shipped 8B YAMLs, and what each choice in them is worth.
 
-    python -m benchmarks.training.random_llama INPUTS
+    python -m benchmarks.training.random_model INPUTS
     python -m benchmarks.training.speed INPUTS OUTPUT_FOLDER [--only main | ablation | lora fast ...] [--repeats 1]
                                         [--seconds 480] [--profile fast]
     python -m benchmarks.training.speed --table OUTPUT_FOLDER_OR_LINES.jsonl

@@ -18,6 +18,7 @@ from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissin
 from transformers import TrainerCallback
 
 from benchmarks.training.turn import card, leave, take_turn, versions
+from pipeline.health import report_every_loss
 
 NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
 WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"
@@ -38,17 +39,21 @@ class SpeedPlugin(BasePlugin):
         self.parameters = sum(prod(shape) for shape in shapes)
 
     def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
+        report_every_loss(trainer)  # as the health check of the shipped YAMLs has it
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokens = torch.zeros((), dtype=torch.long, device=device)
         self.learned = torch.zeros((), dtype=torch.long, device=device)
         self.slots = 0
+        self.losses: list[torch.Tensor] = []  # of the micro batches, left on the card
         pad, plain = trainer.processing_class.pad_token_id, trainer.compute_loss
 
         def counted(model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
             self.tokens += (inputs["input_ids"] != pad).sum()
             self.learned += (inputs["labels"] != -100).sum()
             self.slots += inputs["input_ids"].numel()
-            return plain(model, inputs, *rest, **named)
+            found = plain(model, inputs, *rest, **named)
+            self.losses.append((found[0] if isinstance(found, tuple) else found).detach())
+            return found
 
         trainer.compute_loss = counted
 
@@ -70,17 +75,19 @@ class _Clock(TrainerCallback):
         self.profiler: Any = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        step = state.global_step
+        cuda = torch.cuda.is_available()
+        if cuda:
+            if step in (1, self.warm_up) or self._may_end(step):
+                torch.cuda.synchronize()  # at the marks only: the card runs on between them, as in a run nobody measures
             # Axolotl resets the counters whenever it logs, so the greatest of all steps is kept.
             self.peak_allocated = max(self.peak_allocated, torch.cuda.max_memory_allocated() / 2**30)
             self.peak_reserved = max(self.peak_reserved, torch.cuda.max_memory_reserved() / 2**30)
         self.ends.append(time.time())
-        step = state.global_step
         if step == self.warm_up:
             plugin = self.plugin
             self.start = (self.ends[-1], int(plugin.tokens), int(plugin.learned), plugin.slots)
-        if self.written_at is None and self._has_enough(step):
+        if self.written_at is None and self._may_end(step) and self._has_enough():
             self._write(step)
             if os.environ.get(PROFILE):
                 self.profiler = torch.profiler.profile()
@@ -94,15 +101,27 @@ class _Clock(TrainerCallback):
             Path(os.environ[PROFILE]).write_text(table)
             control.should_training_stop = True
 
-    def _has_enough(self, step: int) -> bool:
+    def _may_end(self, step: int) -> bool:
         if self.whole or self.start is None:
             return False
-        return step >= self.warm_up + self.measured and self.ends[-1] - self.start[0] >= self.seconds
+        return step >= self.warm_up + self.measured and not (step - self.warm_up) % self.measured
+
+    def _has_enough(self) -> bool:
+        assert self.start is not None
+        return self.ends[-1] - self.start[0] >= self.seconds
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         if self.written_at is None and self.start is not None and state.global_step > self.warm_up:
+            self.ends[-1] = time.time()
             self._write(state.global_step)
-        losses = [round(float(entry["loss"]), 4) for entry in state.log_history if "loss" in entry]
+        parts = self.cfg.gradient_accumulation_steps or 1
+        steps = [
+            torch.stack(self.plugin.losses[at : at + parts]).mean()
+            for at in range(0, len(self.plugin.losses), parts)
+        ]
+        losses = [round(float(loss), 5) for loss in steps]
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:
             out.write(json.dumps({"name": os.environ[NAME], "losses": losses}) + "\n")
         leave(self.plugin.lock)

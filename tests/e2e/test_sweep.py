@@ -54,7 +54,7 @@ def whole_checkpoints_of(output: Path) -> list[Path]:
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     assert find_spec("psutil")
-    made = run("benchmarks.training.random_llama", str(tmp_path), "--shape", "tiny", "--rows", "24")
+    made = run("benchmarks.training.random_model", str(tmp_path), "--shape", "tiny", "--rows", "24")
     assert made.wait() == 0
     config = yaml.safe_load((REPO / "axolotl_configs/smollm2_135m_cpu.yaml").read_text())
     config["datasets"][0]["path"] = str(tmp_path / "rows.jsonl")

@@ -183,7 +183,7 @@ def test_a_packed_row_does_not_see_its_neighbours(tmp_path: Path) -> None:
         [
             str(TRAIN_PYTHON),
             "-m",
-            "benchmarks.training.random_llama",
+            "benchmarks.training.random_model",
             str(tmp_path),
             "--shape",
             "tiny",

@@ -1,6 +1,6 @@
-"""A Llama of a real shape with random weights, a tokenizer of words, and rows as long as the project's: no download.
+"""A model of a real shape with random weights, a tokenizer of words, and rows as long as the project's: no download.
 
-    python -m benchmarks.training.random_llama FOLDER [--shape 8b] [--rows 3090]
+    python -m benchmarks.training.random_model FOLDER [--shape llama31_8b | qwen3_8b] [--rows 3090]
 
 Speed and memory don't depend on what the weights hold. A word of the rows is one token, so a row's length is known.
 """
@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 WORDS = 3000
 SPECIAL = [
@@ -25,12 +26,16 @@ TEMPLATE = (
     "{{ m['content'] }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
-SHAPES = {
-    "8b": {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-           "num_key_value_heads": 8, "vocab_size": 128256},
-    "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-             "num_key_value_heads": 2, "vocab_size": 4096},
+SHAPES: dict[str, dict[str, int | str]] = {
+    "llama31_8b": {"architecture": "Llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+                   "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256, "rope_theta": 500_000},
+    "qwen3_8b": {"architecture": "Qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36,
+                 "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936,
+                 "rope_theta": 1_000_000},
+    "tiny": {"architecture": "Llama", "hidden_size": 128, "intermediate_size": 128, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 4096, "rope_theta": 500_000},
 }  # fmt: skip
+"""as the published config.json files say; `tiny` is for trying the scripts out"""
 MEAN_LOG, SD_LOG, SHORTEST, LONGEST = 5.20, 0.62, 30, 1200
 """row lengths: lognormal, 215 tokens on average, as in the runs that the YAMLs' headers name"""
 
@@ -65,14 +70,15 @@ def make_tokenizer(folder: Path, size: int) -> None:
 
 
 def make_model(folder: Path, shape: str) -> None:
-    """Save a randomly initialised Llama in bf16."""
+    """Save a randomly initialised model in bf16."""
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig
+    import transformers
 
-    config = LlamaConfig(
-        **SHAPES[shape],
+    sizes = dict(SHAPES[shape])
+    architecture: Any = getattr(transformers, f"{sizes.pop('architecture')}Config")
+    config = architecture(
+        **sizes,
         max_position_embeddings=131072,
-        rope_theta=500000.0,  # pyright: ignore[reportCallIssue]  the training environment's transformers takes it
         bos_token_id=0,
         eos_token_id=3,
         pad_token_id=4,
@@ -81,7 +87,7 @@ def make_model(folder: Path, shape: str) -> None:
     )
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder, max_shard_size="5GB")
     print(
         f"{sum(one.numel() for one in model.parameters()) / 1e9:.3f} billion parameters in {folder}",
@@ -112,13 +118,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--shape", choices=sorted(SHAPES), default="8b")
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="llama31_8b")
     parser.add_argument("--rows", type=int, default=3090)
     parsed = parser.parse_args()
     model = parsed.folder / "model"
     model.mkdir(parents=True, exist_ok=True)
     make_rows(parsed.folder / "rows.jsonl", parsed.rows)
-    make_tokenizer(model, SHAPES[parsed.shape]["vocab_size"])
+    make_tokenizer(model, int(SHAPES[parsed.shape]["vocab_size"]))
     make_model(model, parsed.shape)
 
 
