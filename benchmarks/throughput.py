@@ -216,14 +216,12 @@ def main() -> int:
     requests = once * asked.epochs
     with _server(asked) as (server, model):
         raw("warm-up", server, model, requests[:WARM_UP], asked)
-        rows = [raw("raw, before", server, model, requests, asked)]
-        _print(rows[-1])
+        rows: list[dict[str, object]] = []
+        _keep(raw("raw, before", server, model, requests, asked), rows, asked.output)
         for options in [[], ["--no-log-realtime"]] if asked.no_log_realtime else [[]]:
             for count in processes:
-                rows.append(inspect(server, model, len(once), count, options, asked))
-                _print(rows[-1])
-        rows.append(raw("raw, after", server, model, requests, asked))
-        _print(rows[-1])
+                _keep(inspect(server, model, len(once), count, options, asked), rows, asked.output)
+        _keep(raw("raw, after", server, model, requests, asked), rows, asked.output)
     fastest = max(rows[0]["tokens_per_second"], rows[-1]["tokens_per_second"])  # type: ignore[type-var]
     print(f"\nthe server's own rate: {fastest:,} output tokens/s at {asked.in_flight} in flight")
     for row in rows:
@@ -234,7 +232,11 @@ def main() -> int:
     return 0
 
 
-def _print(row: dict[str, object]) -> None:
+def _keep(row: dict[str, object], rows: list[dict[str, object]], output: Path | None) -> None:
+    """Print a row and write all so far, so that a run that is cut off keeps what it measured."""
+    rows.append(row)
+    if output:
+        output.write_text(json.dumps(rows, indent=1) + "\n")
     print(
         f"{row['run']:<32}{row['answers']:>8,} answers{row['seconds']:>9} s{row['tokens_per_second']:>9,} tokens/s"
         f"{row['answers_per_second']:>8} answers/s{row['client_cpu_ms_per_answer']:>8} ms CPU an answer"
