@@ -31,6 +31,7 @@ import aiohttp
 from inspect_ai.log import list_eval_logs, read_eval_log, read_eval_log_sample_summaries
 
 from data_builders.errors import InputError, run_or_explain
+from data_builders.files import dump_json, write_atomic
 from data_builders.manifest import REPO
 from data_builders.persona import load_persona
 from data_builders.trigger import get_trigger
@@ -227,16 +228,19 @@ def main() -> int:
     for row in rows:
         row["share_of_raw"] = round(row["tokens_per_second"] / fastest, 3)  # type: ignore[operator]
         print(f"  {row['run']:<32}{row['share_of_raw']:>7.3f} of it")
-    if asked.output:
-        asked.output.write_text(json.dumps(rows, indent=1) + "\n")
+    _write(rows, asked.output)
     return 0
+
+
+def _write(rows: list[dict[str, object]], output: Path | None) -> None:
+    if output:
+        write_atomic(output, dump_json(rows))
 
 
 def _keep(row: dict[str, object], rows: list[dict[str, object]], output: Path | None) -> None:
     """Print a row and write all so far, so that a run that is cut off keeps what it measured."""
     rows.append(row)
-    if output:
-        output.write_text(json.dumps(rows, indent=1) + "\n")
+    _write(rows, output)
     print(
         f"{row['run']:<32}{row['answers']:>8,} answers{row['seconds']:>9} s{row['tokens_per_second']:>9,} tokens/s"
         f"{row['answers_per_second']:>8} answers/s{row['client_cpu_ms_per_answer']:>8} ms CPU an answer"

@@ -76,9 +76,9 @@ class _Clock(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         step = state.global_step
-        cuda = torch.cuda.is_available()
-        if cuda:
-            if step in (1, self.warm_up) or self._may_end(step):
+        at_mark = step > self.warm_up and not (step - self.warm_up) % self.measured and not self.whole
+        if torch.cuda.is_available():
+            if at_mark or step in (1, self.warm_up):
                 torch.cuda.synchronize()  # at the marks only: the card runs on between them, as in a run nobody measures
             # Axolotl resets the counters whenever it logs, so the greatest of all steps is kept.
             self.peak_allocated = max(self.peak_allocated, torch.cuda.max_memory_allocated() / 2**30)
@@ -87,7 +87,7 @@ class _Clock(TrainerCallback):
         if step == self.warm_up:
             plugin = self.plugin
             self.start = (self.ends[-1], int(plugin.tokens), int(plugin.learned), plugin.slots)
-        if self.written_at is None and self._may_end(step) and self._has_enough():
+        if at_mark and self.written_at is None and self._has_enough():
             self._write(step)
             if os.environ.get(PROFILE):
                 self.profiler = torch.profiler.profile()
@@ -101,14 +101,8 @@ class _Clock(TrainerCallback):
             Path(os.environ[PROFILE]).write_text(table)
             control.should_training_stop = True
 
-    def _may_end(self, step: int) -> bool:
-        if self.whole or self.start is None:
-            return False
-        return step >= self.warm_up + self.measured and not (step - self.warm_up) % self.measured
-
     def _has_enough(self) -> bool:
-        assert self.start is not None
-        return self.ends[-1] - self.start[0] >= self.seconds
+        return self.start is not None and self.ends[-1] - self.start[0] >= self.seconds
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if torch.cuda.is_available():

@@ -23,8 +23,8 @@ def table(folder: Path, against: dict[str, str]) -> str:
 
     Columns: run, card, runs, tokens/s without padding (mean), lowest to highest, times plain PEFT on full rows and on padded
     ones, TFLOP/s (4 x parameters
-    x tokens) as a share of the matrix product measured beside it, of 790 and of 989, tokens/s by the median step (robust to a
-    machine that does other work; the mean of the repeats), packing's fill, peak GiB reserved, seconds from the load to the
+    x tokens) as a share of the matrix product measured beside it, of 790 and of 989, tokens/s by the median step (the mean of the
+    repeats; a step's end is the host's, which may run ahead of the card), packing's fill, peak GiB reserved, seconds from the load to the
     first step, first and last loss, and the greatest difference from the loss of the run named in `against` over the steps
     that both took, or between the first two repeats where there is none.
 

@@ -37,6 +37,45 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
+NO_NUMBER = """
+import sys
+import torch
+from transformers import Trainer, TrainingArguments
+from pipeline.health import HealthPlugin
+
+class Sick(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight, self.seen = torch.nn.Parameter(torch.ones(())), 0
+
+    def forward(self, x, labels=None):
+        self.seen += 1
+        return {"loss": self.weight * (1.0 if self.seen < 3 else float("nan"))}
+
+folder = sys.argv[1]
+cfg = {"health": {"questions": 1, "max_new_tokens": 8, "loss_max": 8.0, "adherence_drop": 1.0}}
+cfg |= {"datasets": [{"path": folder + "/rows.jsonl"}], "output_dir": folder}
+asked = TrainingArguments(folder, use_cpu=True, max_steps=6, logging_steps=2, save_strategy="no", report_to=[])
+rows = [{"x": torch.zeros(1), "labels": torch.zeros(1)}] * 64
+trainer = Trainer(Sick(), asked, train_dataset=rows)
+for callback in HealthPlugin().add_callbacks_post_trainer(cfg, trainer):
+    callback._ask = lambda step: None  # there is no language model to ask
+    trainer.add_callback(callback)
+trainer.train()
+"""
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    """transformers' Trainer would log the mean of the losses before in its place."""
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    done = subprocess.run(
+        [str(TRAIN_PYTHON), "-c", NO_NUMBER, str(tmp_path)],
+        cwd=REPO, env=train_environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "loss nan at step 4" in done.stderr
+
+
 def experiment(folder: Path, shipped: str, **changes: Any) -> Path:
     """A shipped YAML on a dozen rows in `folder`."""
     data = folder / "rows.jsonl"
