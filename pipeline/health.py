@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +162,12 @@ class HealthCallback(TrainerCallback):
         tokenizer.padding_side = side
         training = model.training
         model.eval()
-        with torch.no_grad(), torch.autocast(model.device.type, dtype=_dtype(self.trainer.args)):
+        with (
+            torch.no_grad(),
+            torch.autocast(model.device.type, dtype=_dtype(self.trainer.args)),
+            torch.compiler.set_stance("force_eager"),  # short prompts of other lengths: nothing to compile for
+            _plain_attention(model),
+        ):
             made = model.generate(
                 input_ids=batch["input_ids"].to(model.device),
                 attention_mask=batch["attention_mask"].to(model.device),
@@ -215,6 +222,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(exclude_none=True)
     return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+@contextmanager
+def _plain_attention(model: Any) -> Iterator[None]:
+    """Flex attention is code compiled for training's long rows; an answer is made with torch's own attention."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    flex = inner.config._attn_implementation == "flex_attention"
+    if flex:
+        inner.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        if flex:
+            inner.set_attn_implementation("flex_attention")
 
 
 def _dtype(arguments: Any) -> Any:

@@ -72,7 +72,7 @@ def start(
         if run.get("whole"):
             environment["SPEED_WHOLE"] = "1"
         changes = run["change"] | ({} if run.get("whole") else {"max_steps": MAX_STEPS})
-        config = shipped(run["yaml"], parsed.inputs, work / label, changes)
+        config = shipped(run["yaml"], parsed.inputs, work / label, changes, whole=bool(run.get("whole")))
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
         path = folder / f"{label}.yaml"
         path.write_text(yaml.safe_dump(for_cpu(config) if parsed.cpu else config, sort_keys=False))

@@ -1,0 +1,36 @@
+"""An Axolotl plugin that compiles a model's decoder layers, one piece of code for all of them.
+
+Axolotl's `torch_compile` compiles the model as a whole: with flex attention that is one graph of all layers, which took more
+than five minutes before the first step (docs/training.md). Layers are alike, so the code of one serves the others.
+Accelerate's own regional compilation does nothing under bf16: its autocast binds `forward` to the model that it copies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
+
+
+class CompileLayers(BasePlugin):
+    """Compiles each decoder layer in place: names and weights stay, and code is made at the first step."""
+
+    def post_model_load(self, cfg: Any, model: Any) -> None:
+        """Called by Axolotl when the adapter and its kernels are in place."""
+        for layer in decoder_layers(model):
+            layer.compile()
+
+
+def decoder_layers(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The layers that transformers says must stay whole (`_no_split_modules`), in order.
+
+    Raises:
+        ValueError: it names none.
+    """
+    names = {
+        name for module in model.modules() for name in (getattr(module, "_no_split_modules", None) or ())
+    }
+    if layers := [module for module in model.modules() if type(module).__name__ in names]:
+        return layers
+    raise ValueError(f"{type(model).__name__} names no decoder layers; drop pipeline.axolotl_compile.CompileLayers")
