@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -153,7 +153,7 @@ def _sample(demand: Demand, shares: Array, rng: np.random.Generator) -> _Sample:
         tables = _drawn(own, shares, DRAWS, demand.questions, rng)
         weights = np.full(len(tables), 1 / len(tables))
     log_worlds = tables @ own.T
-    log_base = special.logsumexp(log_worlds, b=shares, axis=1)
+    log_base = _log_mixture(log_worlds, shares)
     if demand.questions <= EXACT:
         weights = weights * np.exp(log_base)
     return _Sample(tables, weights, log_base, np.exp(log_worlds - log_base[:, None]))
@@ -231,7 +231,7 @@ def proved(demand: Demand, multipliers: Multipliers, rng: np.random.Generator) -
     values = []
     if demand.questions <= EXACT:
         tables, weights = histograms(demand.questions)
-        weights = weights * np.exp(special.logsumexp(tables @ own.T, b=mu, axis=1))
+        weights = weights * np.exp(_log_mixture(tables @ own.T, mu))
     else:
         tables, weights = np.zeros((0, 0)), np.zeros(0)
     for _ in range(BATCHES):
@@ -240,7 +240,7 @@ def proved(demand: Demand, multipliers: Multipliers, rng: np.random.Generator) -
         if demand.questions > EXACT:
             tables = _drawn(own, mu / mu.sum(), BATCH, demand.questions, rng)
             weights = np.full(len(tables), mu.sum() / len(tables))
-        log_m = special.logsumexp(tables @ own.T, b=mu, axis=1)
+        log_m = _log_mixture(tables @ own.T, mu)
         ratio = tables @ _log_nulls(rates, demand).T + log_lambda.ravel() - log_m[:, None]
         ratio = np.exp(np.minimum(ratio, 1.0)).reshape(len(tables), len(rates), -1).sum(axis=2)
         covered = weights @ np.minimum(ratio, 1.0)
@@ -251,6 +251,11 @@ def proved(demand: Demand, multipliers: Multipliers, rng: np.random.Generator) -
 def _log_worlds(demand: Demand) -> Array:
     rates, iccs = np.array(demand.worlds).T
     return log_chances(rates, iccs)
+
+
+def _log_mixture(logs: Array, shares: Array) -> Array:
+    mixed: Any = special.logsumexp(logs, b=shares, axis=1)
+    return mixed
 
 
 def _oracles(demand: Demand) -> Array:
@@ -319,8 +324,8 @@ def demands(questions: int) -> Iterator[tuple[str, tuple[float, float], Demand]]
     """What is asked of a method, from least to most; at each range of rates in which the width counts."""
     for low, high in RANGES:
         tables = [rate for (rate,) in ONE_SEED["rate"] if low <= rate <= high]
-        angles = _angles(np.array([low, high]))
-        dense = [float(rate) for rate in _rates(np.linspace(*angles, DENSE))]
+        first, last = _angles(np.array([low, high])).tolist()
+        dense = [float(rate) for rate in _rates(np.linspace(first, last, DENSE))]
         worlds = tuple(product(tables, ICCS))
         yield "tables", (low, high), Demand(questions, worlds)
         if (low, high) == RANGES[0]:
@@ -353,12 +358,13 @@ def with_lesser(rows: pd.DataFrame) -> pd.DataFrame:
 
     What no method can do where less is asked none can where more is. The ascent may find less than it could.
     """
-    asked = rows["demand"].map({"tables": 0, "tables, covers 0 to 100%": 1, "everywhere": 2})
-    own = rows["bound"] - ERRORS * rows["bound_error"]
+    names = ("tables", "tables, covers 0 to 100%", "everywhere")
+    asked = np.array([names.index(str(name)) for name in rows["demand"]])
+    own = (rows["bound"] - ERRORS * rows["bound_error"]).to_numpy()
+    low, high, questions = (rows[name].to_numpy() for name in ("width_from", "width_to", "questions"))
     proved_here = []
-    for at, row in rows.iterrows():
-        within = (rows["width_from"] >= row["width_from"]) & (rows["width_to"] <= row["width_to"])
-        lesser = within & (rows["questions"] == row["questions"]) & (asked <= asked[at])
+    for at in range(len(rows)):
+        lesser = (low >= low[at]) & (high <= high[at]) & (questions == questions[at]) & (asked <= asked[at])
         proved_here.append(round(float(own[lesser].max()), 3))
     return rows.assign(proved=proved_here, target_shut_out=[value > WIDTH for value in proved_here])
 
