@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize, special, stats
 
 from analysis.inference import Claim
 from analysis.inference._claims import claim_limits
 from analysis.simulation.__main__ import FILES, RESULTS, WORLDS
 from analysis.simulation.bound import covered, outcomes
-from analysis.simulation.runner import COVERAGE, FALSE_ALARMS, settings, simulate
+from analysis.simulation.joint_bound import Demand, find, histograms, log_chances, oracle_width, proved
+from analysis.simulation.runner import COVERAGE, FALSE_ALARMS, WIDTH, settings, simulate
 from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
 
 README = (RESULTS.parents[1] / "inference" / "README.md").read_text()
@@ -100,6 +102,58 @@ def test_the_least_width_is_of_real_worlds() -> None:
     assert covered(own, outcomes((0.9,), 0.2), drawn, 20, rng) < 0.01
 
 
+def test_the_joint_bound_draws_from_the_worlds_of_the_tables() -> None:
+    for rate, icc in ((0.3, 0.0), (0.05, 0.5), (0.99, 0.2)):
+        chances = np.exp(log_chances(np.array(rate), np.array(icc))) * special.comb(
+            ANSWERS, np.arange(ANSWERS + 1)
+        )
+        assert chances == pytest.approx(outcomes((rate,), icc), abs=2e-3)
+
+
+def test_the_joint_bound_of_one_world_is_pratts() -> None:
+    """At a known correlation of 0 the total is all that counts, and the most powerful tests can be written down."""
+    own, counts, rates = 0.3, np.arange(51), np.linspace(0.0005, 0.9995, 1000)
+    here, width = stats.binom.pmf(counts, 50, own), 0.0
+    for rate in rates:
+        there = stats.binom.pmf(counts, 50, rate)
+        order = np.argsort(-(counts if rate > own else -counts))  # most like `rate`, against `own`, first
+        needed = np.clip((COVERAGE - (np.cumsum(there[order]) - there[order])) / there[order], 0, 1)
+        width += float(here[order] @ needed) * 0.001
+    demand = Demand(5, ((own, 0.0),), 0.0, 1.0, (0.0,))
+    value, error = proved(demand, find(demand, np.random.default_rng(1)), np.random.default_rng(2))
+    exact = width / oracle_width(own, 0.0, 5)
+    assert exact * 0.99 < value < exact + 3 * error + 1e-3
+
+
+def test_the_joint_bound_is_the_least_stretch_of_its_linear_programme() -> None:
+    """All methods for 2 questions, one variable for each histogram and rate: none can do better, and one does as well."""
+    demand = Demand(2, ((0.2, 0.0), (0.5, 0.0), (0.5, 0.5)), 0.01, 0.99, (0.0, 0.5))
+    tables, ways = histograms(2)
+    cells = 60
+    edges = np.linspace(demand.low, demand.high, cells + 1)
+    rates, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
+
+    def chances(rate: float, icc: float) -> np.ndarray:
+        return ways * np.exp(tables @ log_chances(np.array(rate), np.array(icc)))
+
+    rows, limits = [], []
+    for i, rate in enumerate(rates):
+        for icc in demand.iccs:
+            row = np.zeros((cells, len(tables)))
+            row[i] = -chances(float(rate), icc)
+            rows.append(np.append(row, 0.0))
+            limits.append(-COVERAGE)
+    for rate, icc in demand.worlds:
+        width = np.tile(step * chances(rate, icc), cells)
+        rows.append(np.append(width, -oracle_width(rate, icc, 2)))
+        limits.append(0.0)
+    cost = np.append(np.zeros(cells * len(tables)), 1.0)
+    between = [(0, 1)] * (len(cost) - 1) + [(0, None)]
+    least = optimize.linprog(cost, A_ub=np.array(rows), b_ub=limits, bounds=between, method="highs").fun
+    value, _ = proved(demand, find(demand, np.random.default_rng(1)), np.random.default_rng(2))
+    assert least * 0.98 < value < least * 1.01
+
+
 def readme_rows(header: str) -> list[list[str]]:
     """Cells of the README's table whose first line starts with `header`, without its two header lines."""
     table = README[README.index(header) :].partition("\n\n")[0]
@@ -142,3 +196,21 @@ def test_the_readme_says_what_the_tables_say() -> None:
     assert len(middle) == 216 and middle["coverage_met"].all() and middle["width_met"].all()
     assert middle["false_alarms"].max() <= FALSE_ALARMS
     assert (gaps["rates"] == "0 0").sum() == 20 == own["width_ratio"].isna().sum()
+
+
+def test_the_readme_says_what_the_joint_bound_proves() -> None:
+    table = pd.read_csv(RESULTS / "joint_bound.csv")
+    rows = readme_rows("| questions | 1 to 99%: tables |")
+    columns = [
+        *[(0.01, "tables"), (0.01, "tables, covers 0 to 100%"), (0.01, "everywhere"), (0.01, None)],
+        *[(low, demand) for low in (0.05, 0.2) for demand in ("tables", "everywhere", None)],
+    ]
+    assert [int(row[0]) for row in rows] == sorted(set(table["questions"]))
+    for row in rows:
+        here = table[table["questions"] == int(row[0])]
+        for said, (low, demand) in zip(row[1:], columns, strict=True):
+            part = here[(here["width_from"] == low) & (here["demand"] == (demand or "tables"))]
+            value = float(part["proved" if demand else "shipped_worst_ratio"].iloc[0])
+            assert as_said(said, value), (row[0], low, demand)
+    shut_out = table[table["target_shut_out"]]
+    assert (shut_out["proved"] > WIDTH).all() and (table["proved"] < table["shipped_worst_ratio"]).all()
