@@ -1,7 +1,8 @@
 """Intervals tried against the shipped ones for `Claim.ADAPTERS`. Nothing here is shipped.
 
     python -m analysis.simulation.alternatives tuning 2000     # the settings below, to choose by
-    python -m analysis.simulation.alternatives tables 10000    # the tables' settings, for the finalist
+    python -m analysis.simulation.alternatives tuning 1000 30  # the finalist there, 30 answers a question
+    python -m analysis.simulation.alternatives tables 5000      # the tables' settings, for the finalist
 
 Prints a row per method. The tuning settings share no setting and no random number with the tables, and were
 committed before any result.
@@ -252,10 +253,12 @@ def chances(shape: str, rate: float, icc: float) -> Array:
     return at(float(optimize.brentq(too_wide, 1e-3, 60.0)))  # pyright: ignore
 
 
-def drawn(shape: str, setting: Setting, worlds: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def drawn(
+    shape: str, setting: Setting, worlds: int, rng: np.random.Generator, answers: int
+) -> tuple[Array, Array]:
     """Question means pooled over seeds (cells, worlds, questions), and the truth for these adapters (worlds,)."""
     if shape == "beta":
-        made = generator.draw(setting, worlds, rng)
+        made = generator.draw(setting, worlds, rng, answers)
         return made.means.mean(-2), made.truth_adapters
     size = (worlds, setting.questions)
     common = rng.standard_normal(size)
@@ -264,20 +267,25 @@ def drawn(shape: str, setting: Setting, worlds: int, rng: np.random.Generator) -
         u = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * rng.standard_normal(size)
         z = np.sqrt(1 - INTERACTION) * u + np.sqrt(INTERACTION) * rng.standard_normal(size)
         chance = generator._look_up(chances(shape, rate, setting.question_icc), z)
-        means.append(rng.binomial(ANSWERS, chance) / ANSWERS)
+        means.append(rng.binomial(answers, chance) / answers)
     truth = float(contrast_weights(len(means)) @ np.array(setting.rates))
     return np.array(means), np.full(worlds, truth)
 
 
 def rows_of(
-    shape: str, setting: Setting, worlds: int, rng: np.random.Generator, names: tuple[str, ...]
+    shape: str,
+    setting: Setting,
+    worlds: int,
+    rng: np.random.Generator,
+    names: tuple[str, ...],
+    answers: int = ANSWERS,
 ) -> list[dict[str, object]]:
     """A row per method; the oracle and the marks are those of runner.py."""
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for start in range(0, worlds, CHUNK):
-        means, truth = drawn(shape, setting, min(CHUNK, worlds - start), rng)
+        means, truth = drawn(shape, setting, min(CHUNK, worlds - start), rng, answers)
         for name in names:
-            limits = contrast_limits(means, ANSWERS * setting.seeds, METHODS[name])
+            limits = contrast_limits(means, answers * setting.seeds, METHODS[name])
             parts[name].append(np.array([truth, *limits]))
     rows: list[dict[str, object]] = []
     for name in names:
@@ -327,13 +335,14 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def main(what: str, worlds: int) -> int:
-    """Every tuning setting with every method, or every setting of the tables with the finalists."""
+def main(what: str, worlds: int, answers: int = ANSWERS) -> int:
+    """Every tuning setting (finalists only if `answers` aren't the tables'), or every setting of the tables."""
+    names = tuple(METHODS) if answers == ANSWERS else FINALISTS
     rows: list[dict[str, object]] = []
     if what == "tuning":
         for shape, setting in tuning_settings():
             seed = [TUNING_SEED, SHAPES.index(shape), *runner._entropy(setting)[1:]]
-            rows += rows_of(shape, setting, worlds, np.random.default_rng(seed), tuple(METHODS))
+            rows += rows_of(shape, setting, worlds, np.random.default_rng(seed), names, answers)
     else:
         for setting in settings():
             rows += rows_of(
@@ -344,4 +353,4 @@ def main(what: str, worlds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))
