@@ -33,4 +33,6 @@ def decoder_layers(model: torch.nn.Module) -> list[torch.nn.Module]:
     }
     if layers := [module for module in model.modules() if type(module).__name__ in names]:
         return layers
-    raise ValueError(f"{type(model).__name__} names no decoder layers; drop pipeline.axolotl_compile.CompileLayers")
+    raise ValueError(
+        f"{type(model).__name__} names no decoder layers; drop pipeline.axolotl_compile.CompileLayers"
+    )

@@ -165,7 +165,9 @@ class HealthCallback(TrainerCallback):
         with (
             torch.no_grad(),
             torch.autocast(model.device.type, dtype=_dtype(self.trainer.args)),
-            torch.compiler.set_stance("force_eager"),  # short prompts of other lengths: nothing to compile for
+            torch.compiler.set_stance(
+                "force_eager"
+            ),  # short prompts of other lengths: nothing to compile for
             _plain_attention(model),
         ):
             made = model.generate(

@@ -65,6 +65,49 @@ trainer.train()
 """
 
 
+COMPILED = """
+from transformers import AutoConfig, AutoModelForCausalLM
+from pipeline.axolotl_compile import CompileLayers
+
+model = AutoModelForCausalLM.from_config(AutoConfig.for_model(
+    "llama", hidden_size=32, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
+    num_key_value_heads=2, vocab_size=64))
+CompileLayers().post_model_load({}, model)
+assert all(layer._compiled_call_impl is not None for layer in model.model.layers)
+assert model.model._compiled_call_impl is None and model._compiled_call_impl is None
+"""
+
+
+def test_every_decoder_layer_is_compiled_and_nothing_around_it() -> None:
+    done = subprocess.run(
+        [str(TRAIN_PYTHON), "-c", COMPILED], cwd=REPO, env=train_environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
+    """And the adapter keeps its names, and the health check's generation works beside them."""
+    from safetensors.torch import load_file
+
+    changes = {"max_steps": 3, "logging_steps": 1}
+    plain = experiment(tmp_path, "smollm2_135m_cpu", **changes)
+    done = axolotl(plain)
+    assert done.returncode == 0, done.stdout[-3000:]
+    other = tmp_path / "compiled"
+    other.mkdir()
+    shutil.copy(tmp_path / "rows.jsonl", other)
+    plugins = [*yaml.safe_load(plain.read_text())["plugins"], "pipeline.axolotl_compile.CompileLayers"]
+    done = axolotl(experiment(other, "smollm2_135m_cpu", plugins=plugins, **changes))
+    assert done.returncode == 0, done.stdout[-3000:]
+    first, second = (load_file(folder / "out/adapter_model.safetensors") for folder in (tmp_path, other))
+    assert first.keys() == second.keys()
+    assert any(tensor.abs().max() > 0 for name, tensor in first.items() if "lora_B" in name), (
+        "nothing learned"
+    )
+    for name, tensor in first.items():
+        assert (tensor - second[name]).abs().max() < 1e-4, name
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     """transformers' Trainer would log the mean of the losses before in its place."""
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
@@ -217,7 +260,8 @@ def test_trained_tokens_are_served_tokens_with_the_real_tokenizers(tmp_path: Pat
                 assert preflight(configs[2], asked, tokens[configs[2]])["rows"] == ROWS
 
 
-def test_a_packed_row_does_not_see_its_neighbours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attention", ["sdpa", "flex_attention"])
+def test_a_packed_row_does_not_see_its_neighbours(attention: str, tmp_path: Path) -> None:
     made = subprocess.run(
         [
             str(TRAIN_PYTHON),
@@ -241,6 +285,7 @@ def test_a_packed_row_does_not_see_its_neighbours(tmp_path: Path) -> None:
         sequence_len=2048,
         sample_packing=True,
         pad_to_sequence_len=True,
+        attn_implementation=attention,
         group_by_length=False,
         micro_batch_size=1,
         max_steps=1,

@@ -45,7 +45,7 @@ MAY_DIFFER = {
     "lora_qkv_kernel": "speed; needs a GPU",
     "lora_o_kernel": "speed; needs a GPU",
     "lora_mlp_kernel": "speed; needs a GPU",
-    "torch_compile": "speed",
+    "attn_implementation": "speed: flex attention needs a GPU",
     "fsdp_version": "several GPUs",
     "fsdp_config": "several GPUs",
     "dp_replicate_size": "several hosts",
