@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,8 @@ class HealthPlugin(BasePlugin):
         return "pipeline.health.HealthArgs"
 
     def register(self, cfg: Any) -> None:
-        from pipeline.training_rules import check, this_machine
+        from pipeline.cards import this_machine
+        from pipeline.training_rules import check
 
         _or_end(lambda: _refuse_unknown(cfg))
         if not (
@@ -66,7 +68,7 @@ class HealthPlugin(BasePlugin):
             _or_end(lambda: check(_plain(cfg), this_machine()))
 
     def pre_model_load(self, cfg: Any) -> None:
-        if cfg["auto_resume_from_checkpoints"]:
+        if cfg["auto_resume_from_checkpoints"] and _is_first():
             whole_checkpoints(Path(cfg["output_dir"]))
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
@@ -161,6 +163,7 @@ class HealthCallback(TrainerCallback):
         batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
         tokenizer.padding_side = side
         training = model.training
+        _gather_for_generation(model)
         model.eval()
         with (
             torch.no_grad(),
@@ -240,10 +243,28 @@ def _plain_attention(model: Any) -> Iterator[None]:
             inner.set_attn_implementation("flex_attention")
 
 
+def _gather_for_generation(model: Any) -> None:
+    """Under FSDP2 the outermost weights are gathered by the methods that it knows: `forward`, and from here `generate`.
+
+    All processes answer the same questions greedily, so they end together.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_available() and "generate" not in vars(model):  # once: each adds another layer
+        from torch.distributed.fsdp import register_fsdp_forward_method
+
+        register_fsdp_forward_method(model, "generate")  # nothing where the model is not sharded
+
+
 def _dtype(arguments: Any) -> Any:
     import torch
 
     return torch.float16 if arguments.fp16 else torch.bfloat16
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the training's processes, or the only one."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _raise(error: Exception) -> None:
@@ -255,5 +276,6 @@ def _or_end(body: Any) -> None:
     try:
         body()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        if _is_first():
+            print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_BAD_INPUT) from None

@@ -14,10 +14,11 @@ from data_builders.errors import InputError
 from data_builders.files import dump_json, read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO, from_repo
 from pipeline.adapter import WEIGHTS, ship
+from pipeline.cards import launch
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.environments import TRAIN_PYTHON, cpu_computes_bf16, has_gpu, train_environment, versions
 from pipeline.study import Study, TrainedAdapter
-from pipeline.training_rules import check, this_machine
+from pipeline.training_rules import check
 
 _STEP = re.compile(r"\b(\d+)/(\d+) \[")
 _LOSS = re.compile(r"'loss': '?([\d.naninf]+)")
@@ -40,16 +41,19 @@ def train(study: Study, adapter: TrainedAdapter) -> Path:
     raw, config = scratch / "fp32", experiment(study, adapter)
     made = provenance(study, adapter)
     here = {"output_dir": str(raw), "dataset_prepared_path": None}
-    check(read_yaml(REPO / config) | here, this_machine(), REPO)
+    settings = read_yaml(REPO / config)
+    start = launch(settings, train_environment(study.at_once))
+    check(settings | here, start.machine, REPO)
     resumed = prepare_scratch(scratch, made)
     options = ["--output-dir", from_repo(raw), "--dataset-prepared-path", from_repo(scratch / "prepared")]
     options += ["--seed", str(adapter.seed)]
     options += ["--auto-resume-from-checkpoints", "true"] if resumed else []
     if not has_gpu() and cpu_computes_bf16():
         options += ["--bf16", "true"]
-    print(f"  axolotl train {config} {' '.join(options)}", flush=True)
-    command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", config, "--launcher", "python"]
-    code = _follow([*command, *options], log, adapter.name, train_environment(study.at_once))
+    asked = [config, *start.options, *options, *start.trailing]
+    print(f"  axolotl train {' '.join(asked)}", flush=True)
+    command = [str(TRAIN_PYTHON), "-m", "axolotl.cli.main", "train", *asked]
+    code = _follow(command, log, adapter.name, start.environment)
     if code or not (raw / WEIGHTS).is_file():
         raise refusal(log) or InputError(
             log,

@@ -9,43 +9,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_builders.errors import InputError
 from data_builders.files import read_jsonl
+from pipeline.cards import Machine
 
 KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel", "lora_embedding_kernel")
 FP32_BYTES, ADAM_BYTES = 4, 8
 """bytes a trained parameter takes in an adapter file, and its two moments in a checkpoint"""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The card to train on; `generation` is NVIDIA's compute capability, 0 where there is no card."""
-
-    name: str = "no GPU"
-    generation: float = 0.0
-    memory_gib: float = 0.0
-
-    @property
-    def has_bf16(self) -> bool:
-        """Tensor cores compute in bf16 from 8.0 (Ampere) on."""
-        return self.generation >= 8.0
-
-
-def this_machine() -> Machine:
-    """The first NVIDIA card that the process may use."""
-    if shutil.which("nvidia-smi") is None or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return Machine()
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,memory.total", "--format=csv,noheader,nounits"]
-    done = subprocess.run(query, capture_output=True, text=True)
-    if done.returncode or not done.stdout.strip():
-        return Machine()
-    name, generation, mebibytes = done.stdout.splitlines()[0].rsplit(",", 2)
-    return Machine(name.strip(), float(generation), float(mebibytes) / 1024)
 
 
 def check(config: dict[str, Any], machine: Machine, folder: Path = Path()) -> None:
@@ -62,6 +35,7 @@ def check(config: dict[str, Any], machine: Machine, folder: Path = Path()) -> No
     data = check_keys(config, folder)
     if not config.get("is_preprocess"):  # tokenising needs no card
         check_card(config, machine)
+        check_processes(config, machine)
     base = check_base(config, machine, folder)
     check_start(config, base, folder)
     check_space(config, base, folder)
@@ -134,6 +108,24 @@ def check_card(config: dict[str, Any], machine: Machine) -> None:
         raise InputError("sample_packing", rule, "set sample_packing and pad_to_sequence_len to false")
     if config.get("bf16") == "auto" or config.get("fp16") is None:
         raise InputError("bf16", "auto turns fp16 on where there is no bf16", "write bf16 and fp16 out")
+
+
+def check_processes(config: dict[str, Any], machine: Machine) -> None:
+    """One process and one card, or sharded over several: else the experiment is another, or ends in a kernel's error."""
+    sharded = bool(config.get("fsdp_config") or config.get("deepspeed"))
+    native = "CUDA_VISIBLE_DEVICES=0 axolotl train CONFIG --launcher python"
+    if sharded and machine.processes == 1:
+        rule = "it shards over several cards, and this is one process"
+        mend = "--launcher torchrun -- --nproc_per_node CARDS, or a YAML for one card"
+        raise InputError("fsdp_config", rule, mend)
+    copies = any(key.startswith("ddp") and value is not None for key, value in config.items())
+    if not sharded and not copies and machine.processes > 1:
+        rule = f"{machine.processes} processes on a YAML for one card: {machine.processes} times the rows a step, and so fewer steps"
+        mend = f"{native}; or set ddp_find_unused_parameters if that is meant"
+        raise InputError("micro_batch_size", rule, mend)
+    if not sharded and machine.processes == 1 and machine.cards > 1:
+        rule = f"one process and {machine.cards} cards: Axolotl would spread the model's layers over them"
+        raise InputError("CUDA_VISIBLE_DEVICES", rule, native)
 
 
 def check_base(config: dict[str, Any], machine: Machine, folder: Path) -> Path:

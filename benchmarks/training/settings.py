@@ -43,7 +43,11 @@ def shipped(
 
 def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
     """The same run where there is no GPU, to try the scripts out: no figure of it means anything."""
-    kept = {key: value for key, value in config.items() if not key.startswith(("liger_", "torch_compile"))}
+    kept = {
+        key: value
+        for key, value in config.items()
+        if not key.startswith(("liger_", "torch_compile", "fsdp_"))
+    }
     kept["plugins"] = [plugin for plugin in config["plugins"] if "liger" not in plugin]
     kept |= dict.fromkeys(KERNELS, False) | {"bf16": False, "fp16": False, "tf32": False}
     kept["attn_implementation"] = "sdpa"  # flex attention has no backward there

@@ -6,7 +6,7 @@
     python -m benchmarks.training.speed --table OUTPUT_FOLDER_OR_LINES.jsonl
 
 Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run): six steps of warm-up, then at
-least fifteen steps and eight seconds. The card's own matrix product is measured first, and two plain PEFT loops among them. While
+least fifteen steps and eight seconds, on one card, or on all of them where the YAML shards. The card's own matrix product is measured first, and two plain PEFT loops among them. While
 one process has the GPU others prepare. Lines go to OUTPUT_FOLDER/speed.jsonl as they come, logs and YAMLs beside it; a
 run that is there already isn't made again, one that fails (out of memory) is said and the rest go on, and after
 `--seconds` none is begun. Tokenised rows and outputs lie in a temporary folder, so that OUTPUT_FOLDER can be copied or
@@ -29,6 +29,7 @@ import yaml
 from benchmarks.training.settings import for_cpu, shipped
 from benchmarks.training.speed_table import PADDED, PEAK, PLAIN, lines_of, table
 from data_builders.manifest import REPO
+from pipeline.cards import launch
 from pipeline.environments import QUIET
 
 GROUPS: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
@@ -75,8 +76,11 @@ def start(
         config = shipped(run["yaml"], parsed.inputs, work / label, changes, whole=bool(run.get("whole")))
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
         path = folder / f"{label}.yaml"
-        path.write_text(yaml.safe_dump(for_cpu(config) if parsed.cpu else config, sort_keys=False))
-        command = ["axolotl.cli.main", "train", str(path), "--launcher", "python"]
+        config = for_cpu(config) if parsed.cpu else config
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        begin = launch(config, environment)
+        command = ["axolotl.cli.main", "train", str(path), *begin.options, *begin.trailing]
+        environment = begin.environment
     with (folder / f"{label}.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", *command], cwd=REPO, env=environment, stdout=log, stderr=subprocess.STDOUT

@@ -1,6 +1,7 @@
 """An Axolotl plugin that measures training speed: tokens without padding, time, peak memory, the loss of each step.
 
-Only one process at a time holds the GPU: the lock is taken before the model is loaded, so that the next run's imports
+On several cards each process counts its own tokens, and the first writes their sum; its losses are its own rows'.
+Only one run at a time holds the GPU: the lock is taken before the model is loaded, so that the next run's imports
 and its tokenised rows are ready when this one ends; and the process is left at once, nothing saved. The settings come from the environment, as speed.py sets it.
 """
 
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from transformers import TrainerCallback
 
 import pipeline.health
-from benchmarks.training.turn import card, leave, take_turn, versions
+from benchmarks.training.turn import card, leave, rank, take_turn, versions
 
 NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
 WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"
@@ -105,7 +107,7 @@ class _Clock(TrainerCallback):
             control.should_training_stop = True
 
     def _has_enough(self) -> bool:
-        return self.start is not None and self.ends[-1] - self.start[0] >= self.seconds
+        return self.start is not None and over_cards(self.ends[-1] - self.start[0], "MAX") >= self.seconds
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if torch.cuda.is_available():
@@ -119,6 +121,10 @@ class _Clock(TrainerCallback):
             for at in range(0, len(self.plugin.losses), parts)
         ]
         losses = [round(float(loss), 5) for loss in steps]
+        if dist.is_initialized():
+            dist.barrier()
+        if rank():
+            leave(self.plugin.lock)
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:
             out.write(json.dumps({"name": os.environ[NAME], "losses": losses}) + "\n")
         leave(self.plugin.lock)
@@ -126,20 +132,27 @@ class _Clock(TrainerCallback):
     def _write(self, step: int) -> None:
         plugin, self.written_at = self.plugin, step
         assert self.start is not None
-        seconds = self.ends[-1] - self.start[0]
-        tokens = int(plugin.tokens) - self.start[1]
-        slots = plugin.slots - self.start[3]
+        seconds = over_cards(self.ends[-1] - self.start[0], "MAX")
+        tokens = over_cards(int(plugin.tokens) - self.start[1])
+        learned = over_cards(int(plugin.learned) - self.start[2])
+        slots = over_cards(plugin.slots - self.start[3])
+        self.peak_allocated = over_cards(self.peak_allocated, "MAX")
+        self.peak_reserved = over_cards(self.peak_reserved, "MAX")
+        cards = dist.get_world_size() if dist.is_initialized() else 1
+        if rank():
+            return
         gaps = [round(after - before, 4) for before, after in zip(self.ends, self.ends[1:], strict=False)]
         line = {
             "name": os.environ[NAME],
             "device": card(),
+            "cards": cards,
             "versions": versions(),
             "steps": step - self.warm_up,
             "seconds": round(seconds, 3),
             "tokens_per_s": round(tokens / seconds, 1),
-            "learned_per_s": round((int(plugin.learned) - self.start[2]) / seconds, 1),
+            "learned_per_s": round(learned / seconds, 1),
             "fill": round(tokens / slots, 4),
-            "tflops": round(4 * plugin.parameters * tokens / seconds / 1e12, 1),
+            "tflops": round(4 * plugin.parameters * tokens / seconds / cards / 1e12, 1),  # a card
             "parameters": plugin.parameters,
             "allocated_gib": round(self.peak_allocated, 2),
             "peak_gib": round(self.peak_reserved, 2),
@@ -150,3 +163,13 @@ class _Clock(TrainerCallback):
         with Path(os.environ[OUTPUT]).open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
         print("SPEED " + json.dumps(line), flush=True)
+
+
+def over_cards(value: float, how: str = "SUM") -> float:
+    """The sum or the greatest of a number over a run's processes; all of them must ask."""
+    if not dist.is_initialized():
+        return value
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.all_reduce(found, getattr(dist.ReduceOp, how))
+    return float(found)

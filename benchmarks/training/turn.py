@@ -17,8 +17,13 @@ FREE_SHARE, PATIENCE = 0.9, 60
 
 
 def take_turn() -> IO[str]:
-    """Wait for the lock, then until the process before has left the card's memory. Held while the file is open."""
+    """Wait for the lock, then until the process before has left the card's memory. Held while the file is open.
+
+    Of a run's several processes the first waits for all: the others wait for it when they first exchange anything.
+    """
     lock = open(os.environ.get(LOCK, os.devnull), "w")  # noqa: SIM115, PTH123  the caller holds it
+    if rank():
+        return lock
     fcntl.flock(lock, fcntl.LOCK_EX)
     until = time.monotonic() + PATIENCE
     while torch.cuda.is_available() and time.monotonic() < until:
@@ -35,6 +40,11 @@ def leave(lock: IO[str]) -> NoReturn:
     sys.stdout.flush()
     fcntl.flock(lock, fcntl.LOCK_UN)
     os._exit(0)
+
+
+def rank() -> int:
+    """Which of a run's processes this is, as torchrun says; 0 where there is one."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def card() -> str:

@@ -108,6 +108,19 @@ def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
         assert (tensor - second[name]).abs().max() < 1e-4, name
 
 
+def test_the_health_check_answers_where_the_model_is_sharded(tmp_path: Path) -> None:
+    """FSDP2 gathers the outermost weights for `forward` alone unless it is told of `generate`."""
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    command = [str(TRAIN_PYTHON), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += ["-m", "tests.sharded_probe", str(tmp_path / "rows.jsonl"), str(tmp_path)]
+    done = subprocess.run(command, cwd=REPO, env=train_environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["whole"] == found["sharded"] == found["again"]
+    assert len({text for _, text in found["whole"]}) > 1, "the answers must differ to tell anything"
+    assert found["before"] == pytest.approx(found["after"], rel=1e-4), "training goes on as it was"
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     """transformers' Trainer would log the mean of the losses before in its place."""
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))

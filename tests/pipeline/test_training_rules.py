@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from safetensors.numpy import save_file
 
 from data_builders.errors import InputError
 from pipeline import training_rules
+from pipeline.cards import Machine
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.collapse import collapsed
 from pipeline.imported import bring_adapter, check_adapter
 from pipeline.training import keep_checkpoints, prepare_scratch, refusal
-from pipeline.training_rules import Machine, adapter_parameters, check
+from pipeline.training_rules import adapter_parameters, check
 
 REPO = Path(__file__).resolve().parents[2]
 SMOLLM2 = REPO / "models" / "SmolLM2-135M-Instruct"
@@ -154,6 +156,14 @@ BROKEN: list[tuple[str, Change, Machine, str]] = [
     ("packing on a T4", set_to(sample_packing=True, bf16=False), T4, "over packed rows needs generation 8.0"),
     ("bf16 auto", set_to(bf16="auto"), RTX4080, "auto turns fp16 on"),
     ("card too small", set_to(), Machine("small", 8.9, 1.0), "GiB of weights on a card of 1.0 GiB"),
+    ("two cards, one process", set_to(), replace(RTX4080, cards=2), "one process and 2 cards: .* spread"),
+    ("a copy on each card", set_to(), replace(RTX4080, cards=2, processes=2), "2 times the rows a step"),
+    (
+        "sharded, one process",
+        set_to(fsdp_config={"a": 1}),
+        replace(RTX4080, cards=2),
+        "and this is one process",
+    ),
     ("output is a file", output_is_a_file, CPU, "output_dir is a file"),
     ("adapter of another rank", starts_from(rank=16), CPU, "rank 16, 8 wanted"),
     ("adapter of another base", starts_from(base="Qwen3-8B"), CPU, "made for Qwen3-8B, not for SmolLM2"),
@@ -176,6 +186,9 @@ def test_a_broken_experiment_gives_one_clear_message(
 def test_a_sound_experiment_passes(good: dict[str, Any], tmp_path: Path) -> None:
     check(good, CPU, tmp_path)
     check(good | {"bf16": True}, RTX4080, tmp_path)
+    several = replace(RTX4080, cards=2, processes=2)
+    check(good | {"fsdp_config": {"reshard_after_forward": True}}, several, tmp_path)
+    check(good | {"ddp_find_unused_parameters": False}, several, tmp_path)
 
 
 def test_a_full_disk_is_said_before_training(
