@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 CHOSEN, WORLD = "CUDA_VISIBLE_DEVICES", "WORLD_SIZE"
@@ -65,10 +63,13 @@ def this_machine(environment: Mapping[str, str] = os.environ) -> Machine:
 
 
 def launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
-    """A sharded configuration gets a process on each card, any other one card: the first."""
+    """A sharded configuration gets a process on each card, any other one card: the first.
+
+    Args:
+        environment: its PATH must lead to the training environment's torchrun.
+    """
     machine = this_machine(environment)
-    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
-    variables = {"PATH": path} | dict(environment)
+    variables = dict(environment)
     if config.get("fsdp_config") and machine.cards > 1:
         # --standalone takes a free port, so that two trainings get on on one host
         trailing = ["--", "--standalone", "--nproc_per_node", str(machine.cards)]

@@ -28,7 +28,7 @@ from data_builders.files import read_yaml, sha256, write_atomic
 from data_builders.manifest import REPO
 from pipeline.adapter import CONFIG, PROVENANCE, WEIGHTS, provenance_of, ship
 from pipeline.cards import launch
-from pipeline.environments import QUIET
+from pipeline.environments import train_environment
 from pipeline.server import die_with_parent
 from pipeline.training import prepare_scratch, refusal
 
@@ -121,7 +121,7 @@ def train_one(run: SweptRun) -> str:
     file = scratch / "axolotl.yaml"
     write_atomic(file, yaml.safe_dump(settings, sort_keys=False))
     log.parent.mkdir(parents=True, exist_ok=True)
-    start = launch(settings, os.environ | QUIET)
+    start = launch(settings, train_environment())
     command = [sys.executable, "-m", "axolotl.cli.main", "train", str(file), *start.options, *start.trailing]
     with log.open("ab") as out:
         code = subprocess.run(

@@ -78,6 +78,7 @@ def start(
         path = folder / f"{label}.yaml"
         config = for_cpu(config) if parsed.cpu else config
         path.write_text(yaml.safe_dump(config, sort_keys=False))
+        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         begin = launch(config, environment)
         command = ["axolotl.cli.main", "train", str(path), *begin.options, *begin.trailing]
         environment = begin.environment
