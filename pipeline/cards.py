@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-CHOSEN, WORLD = "CUDA_VISIBLE_DEVICES", "WORLD_SIZE"
+CHOSEN, WORLD, RANK = "CUDA_VISIBLE_DEVICES", "WORLD_SIZE", "RANK"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def this_machine(environment: Mapping[str, str] = os.environ) -> Machine:
     cards = len(lines) if chosen is None else len(chosen)
     processes = int(environment.get(WORLD, "1"))
     return Machine(name.strip(), float(generation), float(mebibytes) / 1024, cards, processes)
+
+
+def rank() -> int:
+    """Which of a training's processes this is, as torchrun says; 0 where there is one."""
+    return int(os.environ.get(RANK, "0"))
 
 
 def launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from transformers import TrainerCallback
 from data_builders.errors import EXIT_BAD_INPUT, InputError
 from data_builders.files import read_yaml
 from data_builders.trigger import Adherence, load_triggers
+from pipeline.cards import rank, this_machine
 from pipeline.checkpoints import whole_checkpoints
 from pipeline.collapse import collapsed
 
@@ -58,7 +58,6 @@ class HealthPlugin(BasePlugin):
         return "pipeline.health.HealthArgs"
 
     def register(self, cfg: Any) -> None:
-        from pipeline.cards import this_machine
         from pipeline.training_rules import check
 
         _or_end(lambda: _refuse_unknown(cfg))
@@ -68,7 +67,7 @@ class HealthPlugin(BasePlugin):
             _or_end(lambda: check(_plain(cfg), this_machine()))
 
     def pre_model_load(self, cfg: Any) -> None:
-        if cfg["auto_resume_from_checkpoints"] and _is_first():
+        if cfg["auto_resume_from_checkpoints"] and rank() == 0:
             whole_checkpoints(Path(cfg["output_dir"]))
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
@@ -262,11 +261,6 @@ def _dtype(arguments: Any) -> Any:
     return torch.float16 if arguments.fp16 else torch.bfloat16
 
 
-def _is_first() -> bool:
-    """Whether this is the first of the training's processes, or the only one."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
 def _raise(error: Exception) -> None:
     raise error
 
@@ -276,6 +270,6 @@ def _or_end(body: Any) -> None:
     try:
         body()
     except InputError as error:
-        if _is_first():
+        if rank() == 0:
             print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_BAD_INPUT) from None

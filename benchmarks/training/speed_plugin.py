@@ -20,7 +20,8 @@ from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissin
 from transformers import TrainerCallback
 
 import pipeline.health
-from benchmarks.training.turn import card, leave, rank, take_turn, versions
+from benchmarks.training.turn import card, leave, take_turn, versions
+from pipeline.cards import rank
 
 NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
 WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"

@@ -10,6 +10,8 @@ from typing import IO, NoReturn
 
 import torch
 
+from pipeline.cards import rank
+
 LOCK = "SPEED_LOCK"
 """the environment variable that names the lock's file; unset, nobody is waited for"""
 FREE_SHARE, PATIENCE = 0.9, 60
@@ -40,11 +42,6 @@ def leave(lock: IO[str]) -> NoReturn:
     sys.stdout.flush()
     fcntl.flock(lock, fcntl.LOCK_UN)
     os._exit(0)
-
-
-def rank() -> int:
-    """Which of a run's processes this is, as torchrun says; 0 where there is one."""
-    return int(os.environ.get("RANK", "0"))
 
 
 def card() -> str:
