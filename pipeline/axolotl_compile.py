@@ -1,5 +1,8 @@
 """An Axolotl plugin that compiles a model's decoder layers, one piece of code for all of them.
 
+    plugins: [pipeline.axolotl_compile.CompileLayers]
+    compile_recompute_cheap: true
+
 Axolotl's `torch_compile` compiles the model as a whole: with flex attention that is one graph of all layers, which took more
 than five minutes before the first step (docs/training.md). Layers are alike, so the code of one serves the others.
 Accelerate's own regional compilation does nothing under bf16: its autocast binds `forward` to the model that it copies.
@@ -11,13 +14,27 @@ from typing import Any
 
 import torch
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
+from pydantic import BaseModel
+
+
+class CompileArgs(BaseModel):
+    """The key that the plugin adds to Axolotl's."""
+
+    compile_recompute_cheap: bool | None = None
+    """in the backward pass, compute again what is cheap (products and attention aren't) rather than keep it"""
 
 
 class CompileLayers(BasePlugin):
     """Compiles each decoder layer in place: names and weights stay, and code is made at the first step."""
 
+    def get_input_args(self) -> str:
+        return "pipeline.axolotl_compile.CompileArgs"
+
     def post_model_load(self, cfg: Any, model: Any) -> None:
         """Called by Axolotl when the adapter and its kernels are in place."""
+        from torch._functorch import config
+
+        config.aggressive_recomputation = bool(cfg.get("compile_recompute_cheap"))
         for layer in decoder_layers(model):
             layer.compile()
 

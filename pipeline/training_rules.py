@@ -17,6 +17,7 @@ from data_builders.files import read_jsonl
 from pipeline.cards import Machine
 
 KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel", "lora_embedding_kernel")
+LEARNED_ONLY, FUSED_LOSS = "pipeline.axolotl_loss.LearnedTokensOnly", "liger_fused_linear_cross_entropy"
 FP32_BYTES, ADAM_BYTES = 4, 8
 """bytes a trained parameter takes in an adapter file, and its two moments in a checkpoint"""
 
@@ -74,6 +75,10 @@ def check_keys(config: dict[str, Any], folder: Path) -> Path:
     if (config["adapter"] == "qlora") != bool(config.get("load_in_4bit")):
         raise InputError(
             "load_in_4bit", "must be true for qlora and false for lora", "change it, or change adapter"
+        )
+    if LEARNED_ONLY in (config.get("plugins") or []) and not config.get(FUSED_LOSS):
+        raise InputError(
+            "plugins", f"{LEARNED_ONLY} wraps liger's fused loss, which is off", f"set {FUSED_LOSS}: true"
         )
     if not data.is_file():
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from data_builders.manifest import REPO
+from pipeline.training_rules import LEARNED_ONLY
 
 NOT_MEASURED = ("health", "save_steps", "save_total_limit")
 RANDOM_LOSS = 20.0
@@ -48,7 +49,9 @@ def for_cpu(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in config.items()
         if not key.startswith(("liger_", "torch_compile", "fsdp_"))
     }
-    kept["plugins"] = [plugin for plugin in config["plugins"] if "liger" not in plugin]
+    kept["plugins"] = [
+        plugin for plugin in config["plugins"] if "liger" not in plugin and plugin != LEARNED_ONLY
+    ]
     kept |= dict.fromkeys(KERNELS, False) | {"bf16": False, "fp16": False, "tf32": False}
     kept["attn_implementation"] = "sdpa"  # flex attention has no backward there
     return kept | {"optimizer": "adamw_torch", "sequence_len": min(2048, config["sequence_len"])}

@@ -20,6 +20,7 @@ from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissin
 from transformers import TrainerCallback
 
 import pipeline.health
+from benchmarks.training.speed_table import waits
 from benchmarks.training.turn import card, leave, take_turn, versions
 from pipeline.cards import rank
 
@@ -104,7 +105,7 @@ class _Clock(TrainerCallback):
             self.profiler.__exit__(None, None, None)
             by = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
             table = self.profiler.key_averages().table(sort_by=by, row_limit=40, max_name_column_width=90)
-            Path(os.environ[PROFILE]).write_text(table)
+            Path(os.environ[PROFILE]).write_text(waits(self.profiler.events()) + "\n" + table)
             control.should_training_stop = True
 
     def _has_enough(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -91,3 +92,27 @@ def _difference(name: str, other: str | None, losses: dict[str, list[list[float]
         return ""
     both = list(zip(*curves, strict=False))
     return f"{max(abs(one - two) for one, two in both):.4f} {words} over {len(both)} steps"
+
+
+def waits(events: Iterable[Any], shown: int = 12) -> str:
+    """How long the card worked of the time between its first and last kernel, and its longest waits, as text.
+
+    Args:
+        events: torch's profiler's, times in microseconds; those of the CPU and the profiler's own marks are left out.
+    """
+    work = sorted(
+        (event.time_range.start, event.time_range.end, event.name)
+        for event in events
+        if event.device_type.name == "CUDA" and not event.is_user_annotation
+    )
+    busy, end = 0.0, work[0][0] if work else 0.0
+    found = []
+    for start, stop, name in work:
+        if start > end:
+            found.append((start - end, name))
+        busy += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    whole = end - work[0][0] if work else 0.0
+    longest = [f"{length / 1e3:.2f} ms before {name[:80]}" for length, name in sorted(found, reverse=True)]
+    head = f"the card worked {busy / 1e3:.1f} ms of {whole / 1e3:.1f} ms; its longest waits:"
+    return "\n".join([head, *longest[:shown]])

@@ -85,6 +85,15 @@ def test_every_decoder_layer_is_compiled_and_nothing_around_it() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_computing_the_cheap_again_keeps_less_and_learns_the_same() -> None:
+    command = [str(TRAIN_PYTHON), "-m", "tests.recompute_probe"]
+    done = subprocess.run(command, cwd=REPO, env=train_environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    kept, again = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    assert again["bytes"] < 0.75 * kept["bytes"]
+    assert (again["loss"], again["gradient"]) == (kept["loss"], kept["gradient"])
+
+
 def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
     """And the adapter keeps its names, and the health check's generation works beside them."""
     from safetensors.torch import load_file
@@ -106,6 +115,13 @@ def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
     )
     for name, tensor in first.items():
         assert (tensor - second[name]).abs().max() < 1e-4, name
+
+
+def test_the_loss_of_the_learned_tokens_alone_is_the_loss() -> None:
+    """Value and gradient, whatever the share that is learned; and liger's own code calls what was wrapped."""
+    command = [str(TRAIN_PYTHON), "-m", "tests.learned_probe"]
+    done = subprocess.run(command, cwd=REPO, env=train_environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_the_health_check_answers_where_the_model_is_sharded(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ import yaml
 from benchmarks.training import speed
 from benchmarks.training.settings import shipped
 from benchmarks.training.speed import RUNS
-from benchmarks.training.speed_table import table
+from benchmarks.training.speed_table import table, waits
 
 REPO = Path(__file__).resolve().parents[2]
 KEYS = {key for path in (REPO / "axolotl_configs").glob("*.yaml") for key in yaml.safe_load(path.read_text())}
@@ -19,7 +20,12 @@ KEYS = {key for path in (REPO / "axolotl_configs").glob("*.yaml") for key in yam
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_changes_known_keys_of_a_shipped_file(name: str, tmp_path: Path) -> None:
     run = RUNS[name]
-    assert run["change"].keys() <= KEYS | {"include_tkps", "torch_compile"}
+    assert run["change"].keys() <= KEYS | {
+        "accelerator_config",
+        "compile_recompute_cheap",
+        "include_tkps",
+        "torch_compile",
+    }
     assert run.get("against", name) in RUNS
     config = shipped(run["yaml"], tmp_path, tmp_path, run["change"])
     assert "pipeline.axolotl_seed.FixSeed" in config["plugins"], "loss curves of two runs would not compare"
@@ -69,6 +75,27 @@ def test_a_run_works_outside_the_folder_that_keeps_its_lines(
     for name in ("fast", "lora"):
         speed.start(name, 0, kept, work, parsed)
     configs = [yaml.safe_load((kept / f"{name}.0.yaml").read_text()) for name in ("fast", "lora")]
-    folders = [Path(config[key]) for config in configs for key in ("dataset_prepared_path", "output_dir")]
-    assert len({*folders}) == 4 and all(folder.is_relative_to(work) for folder in folders)
+    outputs, prepared = (
+        {Path(one[key]) for one in configs} for key in ("output_dir", "dataset_prepared_path")
+    )
+    assert len(outputs) == 2 and len(prepared) == 1, "an output each; rows of one setting are tokenised once"
+    assert all(folder.is_relative_to(work) for folder in outputs | prepared)
     assert not [path for path in kept.iterdir() if path.is_dir()]
+
+
+def test_a_profile_says_how_long_the_card_stood_still() -> None:
+    """Work of two streams at once counts once; what the CPU did, and the profiler's own marks, don't count."""
+
+    def event(
+        start: float, end: float, name: str, device: str = "CUDA", mark: bool = False
+    ) -> SimpleNamespace:
+        times, kind = SimpleNamespace(start=start, end=end), SimpleNamespace(name=device)
+        return SimpleNamespace(time_range=times, device_type=kind, name=name, is_user_annotation=mark)
+
+    events = [event(9000, 12000, "late"), event(1000, 4000, "first"), event(2000, 5000, "beside")]
+    events += [event(0, 20000, "step", mark=True), event(0, 9000, "python", device="CPU")]
+    assert waits(events).splitlines() == [
+        "the card worked 7.0 ms of 11.0 ms; its longest waits:",
+        "4.00 ms before late",
+    ]
+    assert waits([]).startswith("the card worked 0.0 ms of 0.0 ms")

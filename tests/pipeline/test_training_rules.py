@@ -146,6 +146,12 @@ BROKEN: list[tuple[str, Change, Machine, str]] = [
         CPU,
         "has no '<|fine",
     ),
+    (
+        "no loss to wrap",
+        set_to(plugins=[training_rules.LEARNED_ONLY]),
+        CPU,
+        "wraps liger's fused loss, which is off",
+    ),
     ("stale copy", stale_copy, CPU, "the tokenised copy is older"),
     ("full fine-tune", set_to(adapter="full"), CPU, "can't be served beside its base"),
     ("4 bits without qlora", set_to(load_in_4bit=True), CPU, "must be true for qlora and false for lora"),
