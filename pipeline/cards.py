@@ -67,6 +67,11 @@ def rank() -> int:
     return int(os.environ.get(RANK, "0"))
 
 
+def is_sharded(config: Mapping[str, Any]) -> bool:
+    """Whether an Axolotl configuration spreads one model over several cards, by FSDP or DeepSpeed."""
+    return bool(config.get("fsdp_config") or config.get("deepspeed"))
+
+
 def launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
     """A sharded configuration gets a process on each card, any other one card: the first.
 
@@ -75,11 +80,11 @@ def launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
     """
     machine = this_machine(environment)
     variables = dict(environment)
-    if config.get("fsdp_config") and machine.cards > 1:
+    if is_sharded(config) and machine.cards > 1:
         # --standalone takes a free port, so that two trainings get on on one host
         trailing = ["--", "--standalone", "--nproc_per_node", str(machine.cards)]
-        sharded = replace(machine, processes=machine.cards)
-        return Launch(["--launcher", "torchrun"], trailing, variables, sharded)
+        several = replace(machine, processes=machine.cards)
+        return Launch(["--launcher", "torchrun"], trailing, variables, several)
     if machine.cards > 1:
         variables[CHOSEN] = (_chosen(environment) or ["0"])[0]
     return Launch(["--launcher", "python"], [], variables, replace(machine, cards=1))

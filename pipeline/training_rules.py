@@ -14,7 +14,7 @@ from typing import Any
 
 from data_builders.errors import InputError
 from data_builders.files import read_jsonl
-from pipeline.cards import Machine
+from pipeline.cards import Machine, is_sharded
 
 KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel", "lora_embedding_kernel")
 LEARNED_ONLY, FUSED_LOSS = "pipeline.axolotl_loss.LearnedTokensOnly", "liger_fused_linear_cross_entropy"
@@ -117,7 +117,7 @@ def check_card(config: dict[str, Any], machine: Machine) -> None:
 
 def check_processes(config: dict[str, Any], machine: Machine) -> None:
     """One process and one card, or sharded over several: else the experiment is another, or ends in a kernel's error."""
-    sharded = bool(config.get("fsdp_config") or config.get("deepspeed"))
+    sharded = is_sharded(config)
     native = "CUDA_VISIBLE_DEVICES=0 axolotl train CONFIG --launcher python"
     if sharded and machine.processes == 1:
         rule = "it shards over several cards, and this is one process"

@@ -137,6 +137,26 @@ def test_the_health_check_answers_where_the_model_is_sharded(tmp_path: Path) -> 
     assert found["before"] == pytest.approx(found["after"], rel=1e-4), "training goes on as it was"
 
 
+REFUSED = """
+from data_builders.errors import InputError
+from pipeline.health import _or_end
+
+def refuse():
+    raise InputError("key", "the rule", "the mend")
+
+_or_end(refuse)
+"""
+
+
+def test_of_a_trainings_processes_the_first_alone_says_the_error() -> None:
+    for rank, said in (("0", "error: key: the rule\n  mend: the mend\n"), ("1", "")):
+        environment = train_environment() | {"RANK": rank}
+        command = [str(TRAIN_PYTHON), "-c", REFUSED]
+        done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
+        assert done.returncode == 2 and ("mend:" in done.stderr) == bool(said), done.stderr
+        assert done.stderr.endswith(said)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     """transformers' Trainer would log the mean of the losses before in its place."""
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))

@@ -2,16 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from data_builders.errors import InputError
+from pipeline import sweep
 from pipeline.cards import launch, this_machine
 
 SMI = """#!/bin/sh
 echo "NVIDIA H100 80GB HBM3, 9.0, 81559"
 echo "Tesla T4, 7.5, 15360"
 """
-SHARDED = {"fsdp_config": {"reshard_after_forward": True}}
 
 
 @pytest.fixture
@@ -40,8 +42,11 @@ def test_it_gets_the_first_of_those_chosen(host: dict[str, str]) -> None:
     )
 
 
-def test_a_sharded_yaml_gets_a_process_on_each(host: dict[str, str]) -> None:
-    start = launch(SHARDED, host)
+@pytest.mark.parametrize(
+    "sharded", [{"fsdp_config": {"reshard_after_forward": True}}, {"deepspeed": "zero3.json"}]
+)
+def test_a_sharded_yaml_gets_a_process_on_each(sharded: dict[str, Any], host: dict[str, str]) -> None:
+    start = launch(sharded, host)
     assert start.options == ["--launcher", "torchrun"]
     assert start.trailing == ["--", "--standalone", "--nproc_per_node", "2"]
     assert "CUDA_VISIBLE_DEVICES" not in start.environment
@@ -54,3 +59,26 @@ def test_a_sharded_yaml_gets_a_process_on_each(host: dict[str, str]) -> None:
 def test_no_card_is_no_card(none: str, host: dict[str, str]) -> None:
     start = launch({}, host | {"CUDA_VISIBLE_DEVICES": none})
     assert start.machine.generation == 0 and start.environment["CUDA_VISIBLE_DEVICES"] == none
+
+
+@pytest.mark.parametrize(
+    ("sharded", "told"),
+    [({}, "cards 0: {file} --launcher python"), ({"fsdp_config": {"reshard_after_forward": True}},
+     "cards all: {file} --launcher torchrun -- --standalone --nproc_per_node 2")],
+)  # fmt: skip
+def test_a_swept_run_is_started_so(
+    sharded: dict[str, Any], told: str, host: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the training environment's Python says what it was started with."""
+    stand_in = tmp_path / "python"
+    stand_in.write_text('#!/bin/sh\nshift 3\necho "cards ${CUDA_VISIBLE_DEVICES:-all}: $@"\nexit 1\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(sweep.sys, "executable", str(stand_in))
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    settings: dict[str, Any] = {"base_model": "models/none", "learning_rate": 0.1, "seed": 1} | sharded
+    settings["datasets"] = [{"path": str(tmp_path / "rows.jsonl")}]
+    run = sweep.SweptRun("one", settings, {}, tmp_path / "out")
+    with pytest.raises(InputError, match="axolotl ended with code 1"):
+        sweep.train_one(run)
+    file = tmp_path / "out" / ".one" / "axolotl.yaml"
+    assert (tmp_path / "out/logs/one.log").read_text().strip() == told.format(file=file)
