@@ -26,7 +26,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from analysis.inference._core import (
     Array,
@@ -38,7 +38,6 @@ from analysis.inference._core import (
     rate_limits,
 )
 from analysis.simulation import runner
-from analysis.simulation import worlds as generator
 from analysis.simulation.runner import (
     CHUNK,
     COVERAGE,
@@ -47,14 +46,13 @@ from analysis.simulation.runner import (
     WIDTH,
     settings,
 )
-from analysis.simulation.worlds import ANSWERS, INTERACTION, SHARED, Setting, contrast_weights
+from analysis.simulation.shapes import SHAPES, drawn
+from analysis.simulation.worlds import ANSWERS, Setting
 
 TUNING_SEED = 20_261_126
 TUNING_WORLDS = 2_000
 TUNING_ICCS = (0.0, 0.1, 0.35, 0.7)
 TUNING_QUESTIONS = (6, 12, 24, 50)
-SHAPES = ("beta", "two-point", "logit-normal")
-"""Distribution of a question's chance of yes. Every setting with beta; the others where correlation is above 0."""
 TUNING_RATES: list[tuple[float, ...]] = [
     *[(0.02,), (0.08,), (0.35,), (0.65,), (0.96,)],
     *[(0.02, 0.02), (0.08, 0.08), (0.4, 0.4), (0.15, 0.02), (0.6, 0.02), (0.95, 0.03), (0.6, 0.35)],
@@ -225,51 +223,6 @@ def _crossings(height: Array, cut: Array, angles: Array) -> tuple[Array, Array]:
     low = np.where(first == 0, 0.0, between(first, first - 1))
     high = np.where(final == last, 1.0, between(final, final + 1))
     return low, high
-
-
-@cache
-def chances(shape: str, rate: float, icc: float) -> Array:
-    """A question's chance of yes over the generator's latent grid, with mean `rate` and correlation `icc`.
-
-    Two-point: 0 and one other value (at rates above 50%, 1 and one other). Logit-normal: expit(mu + sigma z).
-    """
-    z = generator._GRID
-    if shape == "two-point":
-        rare = min(rate, 1 - rate)
-        other = rare + icc * (1 - rare)
-        table = np.where(stats.norm.sf(z) < rare / other, other, 0.0)
-        return table if rate <= 0.5 else 1 - table
-    weight = stats.norm.pdf(z) / stats.norm.pdf(z).sum()
-
-    def at(sigma: float) -> Array:
-        def excess(mu: float) -> float:
-            return float(weight @ special.expit(mu + sigma * z)) - rate
-
-        return special.expit(float(optimize.brentq(excess, -200.0, 200.0)) + sigma * z)  # pyright: ignore
-
-    def too_wide(sigma: float) -> float:
-        return float(weight @ np.square(at(sigma) - rate)) - icc * rate * (1 - rate)
-
-    return at(float(optimize.brentq(too_wide, 1e-3, 60.0)))  # pyright: ignore
-
-
-def drawn(
-    shape: str, setting: Setting, worlds: int, rng: np.random.Generator, answers: int
-) -> tuple[Array, Array]:
-    """Question means pooled over seeds (cells, worlds, questions), and the truth for these adapters (worlds,)."""
-    if shape == "beta":
-        made = generator.draw(setting, worlds, rng, answers)
-        return made.means.mean(-2), made.truth_adapters
-    size = (worlds, setting.questions)
-    common = rng.standard_normal(size)
-    means = []
-    for rate in setting.rates:
-        u = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * rng.standard_normal(size)
-        z = np.sqrt(1 - INTERACTION) * u + np.sqrt(INTERACTION) * rng.standard_normal(size)
-        chance = generator._look_up(chances(shape, rate, setting.question_icc), z)
-        means.append(rng.binomial(answers, chance) / answers)
-    truth = float(contrast_weights(len(means)) @ np.array(setting.rates))
-    return np.array(means), np.full(worlds, truth)
 
 
 def rows_of(

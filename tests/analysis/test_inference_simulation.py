@@ -13,6 +13,7 @@ from analysis.simulation.__main__ import FILES, RESULTS, WORLDS
 from analysis.simulation.bound import covered, outcomes
 from analysis.simulation.joint_bound import Demand, find, histograms, log_chances, oracle_width, proved
 from analysis.simulation.runner import COVERAGE, FALSE_ALARMS, WIDTH, settings, simulate
+from analysis.simulation.shapes import SHAPES, chances, drawn
 from analysis.simulation.worlds import ANSWERS, Setting, contrast_weights, draw
 
 README = (RESULTS.parents[1] / "inference" / "README.md").read_text()
@@ -21,6 +22,24 @@ CLAIM_OF = {
     "recipe": str(Claim.RECIPE),
     "recipe on these questions": str(Claim.RECIPE_ON_QUESTIONS),
 }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("rate", [0.1, 0.7])
+def test_a_shapes_worlds_have_the_rate_and_the_correlation_that_they_claim(shape: str, rate: float) -> None:
+    icc = 0.3
+    means, truth = drawn(
+        shape, Setting((rate, 0.4), icc, 0.0, 50, 1), 3000, np.random.default_rng(2), ANSWERS
+    )
+    assert truth.mean() == pytest.approx(rate - 0.4, abs=0.003)
+    assert means[0].mean() == pytest.approx(rate, abs=0.005)
+    assert means[0].var() == pytest.approx(rate * (1 - rate) * (icc + (1 - icc) / ANSWERS), rel=0.03)
+    assert np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1] > 0.1, "one question in two cells"
+
+
+def test_two_point_questions_are_of_two_kinds() -> None:
+    assert set(np.round(chances("two-point", 0.1, 0.3), 9)) == {0.0, 0.37}
+    assert set(np.round(chances("two-point", 0.9, 0.3), 9)) == {1.0, 0.63}
 
 
 @pytest.mark.parametrize(
