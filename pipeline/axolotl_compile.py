@@ -3,8 +3,8 @@
     plugins: [pipeline.axolotl_compile.CompileLayers]
     compile_recompute_cheap: true
 
-Axolotl's `torch_compile` compiles the model as a whole: with flex attention that is one graph of all layers, which took more
-than five minutes before the first step (docs/training.md). Layers are alike, so the code of one serves the others.
+Axolotl's `torch_compile` compiles the model as a whole: one graph of all layers. Layers are alike, so the code of one serves the others
+(docs/training.md has both measured).
 Accelerate's own regional compilation does nothing under bf16: its autocast binds `forward` to the model that it copies.
 """
 
@@ -16,12 +16,19 @@ import torch
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from pydantic import BaseModel
 
+KEPT_BY_DEFAULT = (
+    "ban_recompute_used_far_apart",
+    "ban_recompute_long_fusible_chains",
+    "ban_recompute_materialized_backward",
+)
+"""torch's reasons to keep a cheap value. Its `aggressive_recomputation` would compute flex attention twice as well."""
+
 
 class CompileArgs(BaseModel):
     """The key that the plugin adds to Axolotl's."""
 
     compile_recompute_cheap: bool | None = None
-    """in the backward pass, compute again what is cheap (products and attention aren't) rather than keep it"""
+    """in the backward pass, compute again what is cheap rather than keep it; products and attention are kept"""
 
 
 class CompileLayers(BasePlugin):
@@ -34,7 +41,8 @@ class CompileLayers(BasePlugin):
         """Called by Axolotl when the adapter and its kernels are in place."""
         from torch._functorch import config
 
-        config.aggressive_recomputation = bool(cfg.get("compile_recompute_cheap"))
+        for ban in KEPT_BY_DEFAULT:
+            setattr(config, ban, not cfg.get("compile_recompute_cheap"))
         for layer in decoder_layers(model):
             layer.compile()
 

@@ -45,6 +45,8 @@ def learned_only(loss: Any) -> Any:
         *rest: Any,
         **named: Any,
     ) -> Any:
+        if named.get("return_predicted_tokens"):
+            raise ValueError("predicted tokens would come back in another order; drop LearnedTokensOnly")
         ignored = target == ignore_index
         learned = len(target) - int(ignored.sum())
         kept = ignored.to(torch.uint8).argsort(stable=True)[: max(1, -(-learned // BLOCK)) * BLOCK]

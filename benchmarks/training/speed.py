@@ -50,7 +50,7 @@ def start(
 
     Args:
         folder: keeps its log, its YAML and the lines.
-        work: where its tokenised rows and outputs go, in a folder of its own.
+        work: where outputs go, in a folder of its own, and tokenised rows, in one for all.
     """
     label, lines = f"{name}.{repeat}", str(folder / "speed.jsonl")
     environment = os.environ | QUIET | {"SPEED_NAME": label, "SPEED_OUTPUT": lines}
