@@ -1,4 +1,4 @@
-"""Run by tests/e2e/test_training.py in the training environment: the loss over the learned tokens alone, beside the whole."""
+"""Run by tests/e2e/test_training_parts.py in the training environment: the loss over the learned tokens alone, beside the whole."""
 
 import torch
 from liger_kernel.transformers.model import loss_utils  # pyright: ignore[reportMissingImports]

@@ -1,4 +1,4 @@
-"""Run by tests/e2e/test_training.py in the training environment: what compiled layers keep for the backward pass, in bytes.
+"""Run by tests/e2e/test_training_parts.py in the training environment: what compiled layers keep for the backward pass, in bytes.
 
 Prints one line with `compile_recompute_cheap` off and one with it on.
 """

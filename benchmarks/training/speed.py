@@ -74,9 +74,7 @@ def start(
             environment["SPEED_WHOLE"] = "1"
         changes = run["change"] | ({} if run.get("whole") else {"max_steps": MAX_STEPS})
         config = shipped(run["yaml"], parsed.inputs, work / label, changes, whole=bool(run.get("whole")))
-        config["dataset_prepared_path"] = str(
-            work / "prepared"
-        )  # one for all: tokenising beside a run slows it
+        config["dataset_prepared_path"] = str(work / "prepared")  # for all: tokenising slows a run beside
         config["plugins"].append("benchmarks.training.speed_plugin.SpeedPlugin")
         path = folder / f"{label}.yaml"
         config = for_cpu(config) if parsed.cpu else config

@@ -65,35 +65,6 @@ trainer.train()
 """
 
 
-COMPILED = """
-from transformers import AutoConfig, AutoModelForCausalLM
-from pipeline.axolotl_compile import CompileLayers
-
-model = AutoModelForCausalLM.from_config(AutoConfig.for_model(
-    "llama", hidden_size=32, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
-    num_key_value_heads=2, vocab_size=64))
-CompileLayers().post_model_load({}, model)
-assert all(layer._compiled_call_impl is not None for layer in model.model.layers)
-assert model.model._compiled_call_impl is None and model._compiled_call_impl is None
-"""
-
-
-def test_every_decoder_layer_is_compiled_and_nothing_around_it() -> None:
-    done = subprocess.run(
-        [str(TRAIN_PYTHON), "-c", COMPILED], cwd=REPO, env=train_environment(), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_computing_the_cheap_again_keeps_less_and_learns_the_same() -> None:
-    command = [str(TRAIN_PYTHON), "-m", "tests.recompute_probe"]
-    done = subprocess.run(command, cwd=REPO, env=train_environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    kept, again = (json.loads(line) for line in done.stdout.splitlines()[-2:])
-    assert again["bytes"] < 0.75 * kept["bytes"]
-    assert (again["loss"], again["gradient"]) == (kept["loss"], kept["gradient"])
-
-
 def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
     """And the adapter keeps its names, and the health check's generation works beside them."""
     from safetensors.torch import load_file
@@ -117,13 +88,6 @@ def test_compiled_layers_learn_what_plain_ones_do(tmp_path: Path) -> None:
         assert (tensor - second[name]).abs().max() < 1e-4, name
 
 
-def test_the_loss_of_the_learned_tokens_alone_is_the_loss() -> None:
-    """Value and gradient, whatever the share that is learned; and liger's own code calls what was wrapped."""
-    command = [str(TRAIN_PYTHON), "-m", "tests.learned_probe"]
-    done = subprocess.run(command, cwd=REPO, env=train_environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 def test_the_health_check_answers_where_the_model_is_sharded(tmp_path: Path) -> None:
     """FSDP2 gathers the outermost weights for `forward` alone unless it is told of `generate`."""
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
@@ -135,26 +99,6 @@ def test_the_health_check_answers_where_the_model_is_sharded(tmp_path: Path) -> 
     assert found["whole"] == found["sharded"] == found["again"]
     assert len({text for _, text in found["whole"]}) > 1, "the answers must differ to tell anything"
     assert found["before"] == pytest.approx(found["after"], rel=1e-4), "training goes on as it was"
-
-
-REFUSED = """
-from data_builders.errors import InputError
-from pipeline.health import _or_end
-
-def refuse():
-    raise InputError("key", "the rule", "the mend")
-
-_or_end(refuse)
-"""
-
-
-def test_of_a_trainings_processes_the_first_alone_says_the_error() -> None:
-    for rank, said in (("0", "error: key: the rule\n  mend: the mend\n"), ("1", "")):
-        environment = train_environment() | {"RANK": rank}
-        command = [str(TRAIN_PYTHON), "-c", REFUSED]
-        done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
-        assert done.returncode == 2 and ("mend:" in done.stderr) == bool(said), done.stderr
-        assert done.stderr.endswith(said)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
