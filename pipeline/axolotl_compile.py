@@ -6,6 +6,7 @@
 Axolotl's `torch_compile` compiles the model as a whole: one graph of all layers. Layers are alike, so the code of one serves the others
 (docs/training.md has both measured).
 Accelerate's own regional compilation does nothing under bf16: its autocast binds `forward` to the model that it copies.
+Packed rows under flex attention get their mask from packed_mask.py, which needs no compiled code.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import torch
 from axolotl.integrations.base import BasePlugin  # pyright: ignore[reportMissingImports]
 from pydantic import BaseModel
+
+from pipeline import packed_mask
 
 KEPT_BY_DEFAULT = (
     "ban_recompute_used_far_apart",
@@ -45,6 +48,8 @@ class CompileLayers(BasePlugin):
             setattr(config, ban, not cfg.get("compile_recompute_cheap"))
         for layer in decoder_layers(model):
             layer.compile()
+        if cfg.get("sample_packing") and cfg.get("attn_implementation") == "flex_attention":
+            packed_mask.install()
 
 
 def decoder_layers(model: torch.nn.Module) -> list[torch.nn.Module]:

@@ -17,6 +17,7 @@ from data_builders.files import read_jsonl
 from pipeline.cards import Machine, is_sharded
 
 KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel", "lora_embedding_kernel")
+SHARED = "pipeline.shared_input.SharedInputs"
 LEARNED_ONLY, FUSED_LOSS = "pipeline.axolotl_loss.LearnedTokensOnly", "liger_fused_linear_cross_entropy"
 FP32_BYTES, ADAM_BYTES = 4, 8
 """bytes a trained parameter takes in an adapter file, and its two moments in a checkpoint"""
@@ -80,6 +81,14 @@ def check_keys(config: dict[str, Any], folder: Path) -> Path:
         raise InputError(
             "plugins", f"{LEARNED_ONLY} wraps liger's fused loss, which is off", f"set {FUSED_LOSS}: true"
         )
+    if SHARED in (config.get("plugins") or []):
+        if found := [key for key in KERNELS if config.get(key)]:
+            rule = f"{SHARED} and Axolotl's kernels each take the layers' place"
+            raise InputError(found[0], rule, f"set {', '.join(found)} to false, or drop {SHARED}")
+        if found := [key for key in ("lora_dropout", "peft_use_dora") if config.get(key)]:
+            raise InputError(
+                found[0], f"{SHARED} joins plain LoRA layers only", f"leave it out, or drop {SHARED}"
+            )
     if not data.is_file():
         raise InputError(
             data, "no such data file", "build it: `make data`, or python -m data_builders mix RECIPE"

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training.random_model INPUTS
     python -m benchmarks.training.speed INPUTS OUTPUT_FOLDER [--only main | ablation | lora fast ...] [--repeats 1]
-                                        [--seconds 480] [--profile fast]
+                                        [--seconds 480] [--profile fast ...]
     python -m benchmarks.training.speed --table OUTPUT_FOLDER_OR_LINES.jsonl
 
 Each run is a real `axolotl train` in a process of its own (Axolotl's patches outlive a run): six steps of warm-up, then at
@@ -60,7 +60,7 @@ def start(
     }
     environment |= {"SPEED_WARM_UP": str(parsed.warm_up), "SPEED_MEASURED": str(parsed.measured)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
-    if name == parsed.profile:
+    if name in parsed.profile:
         environment["SPEED_PROFILE"] = str(folder / f"{name}.profile.txt")
     if name == PEAK:
         command = ["benchmarks.training.peak", lines, *(["--size", "256"] if parsed.cpu else [])]
@@ -72,6 +72,8 @@ def start(
         run = RUNS[name]
         if run.get("whole"):
             environment["SPEED_WHOLE"] = "1"
+        if "limit_gib" in run:
+            environment["SPEED_LIMIT_GIB"] = str(run["limit_gib"])
         changes = run["change"] | ({} if run.get("whole") else {"max_steps": MAX_STEPS})
         config = shipped(run["yaml"], parsed.inputs, work / label, changes, whole=bool(run.get("whole")))
         config["dataset_prepared_path"] = str(work / "prepared")  # for all: tokenising slows a run beside
@@ -139,7 +141,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=480.0, help="after which no further run is begun")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="processes, one of which has the GPU")
-    parser.add_argument("--profile", help="a run whose next three steps go through torch's profiler")
+    parser.add_argument(
+        "--profile",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="whose next three steps go through torch's profiler",
+    )
     parser.add_argument("--table", type=Path)
     parser.add_argument("--warm-up", type=int, default=WARM_UP)
     parser.add_argument("--measured", type=int, default=MEASURED)

@@ -26,6 +26,7 @@ from pipeline.cards import rank
 
 NAME, OUTPUT, PROFILE = "SPEED_NAME", "SPEED_OUTPUT", "SPEED_PROFILE"
 WARM_UP, MEASURED, SECONDS, WHOLE = "SPEED_WARM_UP", "SPEED_MEASURED", "SPEED_SECONDS", "SPEED_WHOLE"
+LIMIT = "SPEED_LIMIT_GIB"
 PROFILED = 3
 """steps"""
 
@@ -39,6 +40,9 @@ class SpeedPlugin(BasePlugin):
     def pre_model_load(self, cfg: Any) -> None:
         self.lock = take_turn()
         self.locked = time.time()
+        if LIMIT in os.environ and torch.cuda.is_available():
+            whole = torch.cuda.get_device_properties(0).total_memory / 2**30
+            torch.cuda.set_per_process_memory_fraction(float(os.environ[LIMIT]) / whole)
 
     def post_model_load(self, cfg: Any, model: Any) -> None:
         shapes = [getattr(getattr(one, "quant_state", None), "shape", None) or one.shape

@@ -50,6 +50,17 @@ def test_the_loss_of_the_learned_tokens_alone_is_the_loss() -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def test_packed_rows_have_the_mask_that_torch_works_out_and_see_themselves_alone() -> None:
+    done = started("-m", "tests.packed_mask_probe")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_layers_that_share_an_input_learn_what_pefts_own_do() -> None:
+    """Values, gradients and names; and one piece of compiled code still serves all layers."""
+    done = started("-m", "tests.shared_input_probe")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 REFUSED = """
 from data_builders.errors import InputError
 from pipeline.health import _or_end

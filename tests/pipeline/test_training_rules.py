@@ -152,6 +152,18 @@ BROKEN: list[tuple[str, Change, Machine, str]] = [
         CPU,
         "wraps liger's fused loss, which is off",
     ),
+    (
+        "two in one place",
+        set_to(plugins=[training_rules.SHARED], lora_o_kernel=True),
+        RTX4080,
+        "lora_o_kernel: .* each take the layers' place",
+    ),
+    (
+        "dropout on a shared input",
+        set_to(plugins=[training_rules.SHARED], lora_dropout=0.1),
+        CPU,
+        "joins plain LoRA layers only",
+    ),
     ("stale copy", stale_copy, CPU, "the tokenised copy is older"),
     ("full fine-tune", set_to(adapter="full"), CPU, "can't be served beside its base"),
     ("4 bits without qlora", set_to(load_in_4bit=True), CPU, "must be true for qlora and false for lora"),
